@@ -1,0 +1,38 @@
+# Each target builds .venv first when it is missing or when pyproject.toml changed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all lint figures bench docs clean
+
+demo: .venv/built            ## the main job: the CO2 study, from data to picture
+	$(BIN)/lfp run co2
+
+test: .venv/built            ## the tests that fit in a coffee break
+	$(BIN)/pytest -m "not slow"
+
+test-all: .venv/built
+	$(BIN)/pytest
+
+lint: .venv/built
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --level error
+
+figures: .venv/built         ## every figure, quick settings
+	set -e; for script in figures/*.py; do $(BIN)/python $$script; done
+
+bench: .venv/built
+	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+docs: .venv/built
+	$(BIN)/pip install -q --group docs
+	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+.venv/built: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -q -e . --group dev
+	touch $@
+
+clean:
+	rm -rf .venv results docs/_build docs/api
