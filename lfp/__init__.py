@@ -1,0 +1,28 @@
+"""Linear frequency-principle dynamics: when an infinitely wide network learns each frequency.
+
+NumPy, SciPy and FINUFFT, always in float64.
+"""
+
+from lfp.conventions import time_factor
+from lfp.flow import Flow, solve, times
+from lfp.halving import half_times
+from lfp.interpolation import Interpolant, interpolate
+from lfp.lattice import Lattice
+from lfp.laws import TwoLayer
+from lfp.status import Status
+from lfp.transforms import nudft, nudft_direct
+
+__all__ = [
+    "Flow",
+    "Interpolant",
+    "Lattice",
+    "Status",
+    "TwoLayer",
+    "half_times",
+    "interpolate",
+    "nudft",
+    "nudft_direct",
+    "solve",
+    "time_factor",
+    "times",
+]

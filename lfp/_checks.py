@@ -1,0 +1,117 @@
+"""Checks of user input, shared by every entry point of lfp.
+
+Each returns its argument as a float64 array or raises an error with the
+argument's name, its value and what is allowed.
+"""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def real_array(name: str, value: ArrayLike, *, ndim: tuple[int, ...]) -> np.ndarray:
+    """`value` as a finite, non-empty float64 array with an allowed number of axes."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must be real, got dtype {array.dtype}")
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.ndim not in ndim:
+        allowed = " or ".join(str(k) for k in ndim)
+        raise ValueError(f"{name} must have {allowed} dimensions, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} must be finite, got {array[where]} at index {where}")
+    return array.astype(np.float64)
+
+
+def points(name: str, value: ArrayLike) -> np.ndarray:
+    """Positions `(n, d)` from `(n, d)` or, when d = 1, `(n,)`."""
+    array = real_array(name, value, ndim=(1, 2))
+    return array[:, None] if array.ndim == 1 else array
+
+
+def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Positions `(n, d)` and values `(n,)` of one data set."""
+    positions = points("x", x)
+    values = real_array("y", y, ndim=(1,))
+    if len(positions) != len(values):
+        raise ValueError(
+            f"x and y must have the same length, got {len(positions)} positions "
+            f"and {len(values)} values"
+        )
+    return positions, values
+
+
+def same_dimension(name1: str, x1: np.ndarray, name2: str, x2: np.ndarray) -> None:
+    if x1.shape[1] != x2.shape[1]:
+        raise ValueError(
+            f"{name1} and {name2} must have the same dimension, got {x1.shape[1]} and {x2.shape[1]}"
+        )
+
+
+def time_points(name: str, value: ArrayLike) -> np.ndarray:
+    """Sorted times `(T,)`, none negative."""
+    times = real_array(name, value, ndim=(1,))
+    if times.min() < 0:
+        raise ValueError(f"{name} must not be negative, got {times.min()}")
+    if (np.diff(times) < 0).any():
+        i = int(np.argmax(np.diff(times) < 0))
+        raise ValueError(
+            f"{name} must be sorted, got {times[i]} before {times[i + 1]} at index {i}"
+        )
+    return times
+
+
+def number(name: str, value: object, *, allowed: str, valid: Callable[[float], bool]) -> float:
+    """`value` as a finite float for which `valid` holds; `allowed` says so in words."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    result = float(value)
+    if not (np.isfinite(result) and valid(result)):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return result
+
+
+def positive(name: str, value: object) -> float:
+    return number(name, value, allowed="positive and finite", valid=lambda v: v > 0)
+
+
+def integer(name: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    return int(value)
+
+
+def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return str(value)
+
+
+def outputs_of(name: str, function: Callable[..., ArrayLike], x: np.ndarray) -> np.ndarray:
+    """Values `(n,)` of a user's function, called with x as `(n, d)`, or `(n,)` when d = 1."""
+    values = real_array(f"{name}(x)", function(x[:, 0] if x.shape[1] == 1 else x), ndim=(1,))
+    if len(values) != len(x):
+        raise ValueError(f"{name}(x) must have shape ({len(x)},), got {values.shape}")
+    return values
+
+
+def fits_in_memory(size: int, *, what: str, instead: str) -> None:
+    """Raise unless a dense eigendecomposition of `size` unknowns fits in half the memory."""
+    needed = 4 * 8 * size**2  # the matrix, its eigenvectors and LAPACK's work space
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    if needed > available:
+        raise ValueError(
+            f"the dense solver needs {needed:,} bytes for {size:,} {what}, "
+            f"more than half of this machine's memory ({available:,} bytes); {instead}"
+        )

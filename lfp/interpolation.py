@@ -1,0 +1,142 @@
+"""interpolate: where the flow ends, the interpolant of least norm."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lfp import _checks as check
+from lfp.flow import Initial, Law, make_space
+from lfp.lattice import Lattice
+from lfp.laws import TwoLayer
+from lfp.modes import ModalSpace
+from lfp.samples import SampleSpace
+from lfp.solvers.dense import Relaxation, rounding_of
+from lfp.status import Status, indefinite
+
+
+def interpolate(
+    law: Law,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    space: str | Lattice | None = None,
+    initial: Initial = None,
+    ridge: float = 0.0,
+    rtol: float = 1e-8,
+    throw: bool = True,
+) -> "Interpolant":
+    """The limit of `solve` for t -> infinity: among all interpolants the one of least norm.
+
+        min ||h - h_ini||    subject to h(x_i) = y_i
+
+    where the norm is that of the kernel's function space: for the LFP law on a lattice without
+    divergence and affine terms `||h||_gamma^2 = sum_k gamma^-2(xi_k) |h^_k|^2`, the FP-norm.
+    With ridge > 0 it minimises `1/(2n) sum_i (h(x_i) - y_i)^2 + (ridge/2) ||h - h_ini||^2`.
+
+    Args:
+        law, x, y, space, initial: as in `solve`. Repeated positions are merged.
+        ridge: weight of the norm, in the unit of K(X, X)/n; 0 interpolates.
+        rtol: largest residual at the samples that counts as interpolation, relative to the
+            data; rounding, `eps` times the condition number, is allowed on top.
+        throw: raise when the interpolant is not reached; otherwise see `status.message`.
+
+    Returns:
+        An `Interpolant`.
+
+    Raises:
+        ValueError: as `solve`; repeated positions with different values and ridge = 0 (the
+            message says which); ridge < 0; a numerically singular kernel; a lattice with
+            fewer modes than samples, on which no interpolant exists.
+
+    Source: Zhang, Luo, Ma, Xu 2021; Luo, Ma, Xu, Zhang 2022.
+    """
+    x, y = check.samples(x, y)
+    ridge = check.number("ridge", ridge, allowed="at least 0", valid=lambda v: v >= 0)
+    rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+    if ridge == 0:
+        x, y = _merge_repeated(x, y)
+    start = np.zeros(len(y)) if initial is None else check.outputs_of("initial", initial, x)
+    problem = make_space(law, space, x, y - start)
+    relaxation = Relaxation(problem.matrix, problem.source)
+    eigenvalues = relaxation.eigenvalues
+    state = relaxation.limit(ridge)
+    coefficients = problem.coefficients(state[None])
+    residual = problem.evaluate(x, coefficients)[0] + start - y
+    relative = float(np.linalg.norm(residual) / (np.linalg.norm(y - start) or 1.0))
+    validity = law.validity(x) if isinstance(law, TwoLayer) else np.nan
+    message = indefinite(eigenvalues, validity, problem.name, np.inf)
+    condition = (eigenvalues[-1] + ridge) / max(eigenvalues[0] + ridge, np.finfo(float).tiny)
+    floor = min(1.0, np.finfo(float).eps * condition)
+    if not message and ridge == 0:
+        message = _not_reached(eigenvalues, relative, rtol + floor, problem.name)
+    if message and throw:
+        raise ValueError(message)
+    status = Status(
+        space=problem.name,
+        solver="dense",
+        unknowns=len(problem.source),
+        iterations=0,
+        error_estimate=float(floor),
+        resolved_until=np.inf,
+        lambda_max=float(eigenvalues[-1]),
+        lambda_min=float(eigenvalues[0]),
+        validity=float(validity),
+        message=message,
+    )
+    square = float(state @ problem.matrix @ state)
+    return Interpolant(problem, coefficients, initial, float(np.sqrt(max(square, 0.0))), status)
+
+
+def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each position once, in the order of first appearance; raise where values differ."""
+    _, first, group = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    group = group.ravel()
+    conflict = np.flatnonzero(y != y[first[group]])
+    if conflict.size:
+        i, j = int(first[group[conflict[0]]]), int(conflict[0])
+        raise ValueError(
+            f"x must not repeat a position with different values when ridge = 0: samples {i} "
+            f"and {j} are both at {x[i].tolist()} with y = {y[i]:g} and {y[j]:g}"
+        )
+    kept = np.sort(first)
+    return x[kept], y[kept]
+
+
+def _not_reached(eigenvalues: np.ndarray, residual: float, allowed: float, space: str) -> str:
+    if eigenvalues[0] <= rounding_of(eigenvalues) * 1e-3:
+        return (
+            f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
+            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}): set ridge > 0 or leave out points "
+            f"that nearly coincide"
+        )
+    if residual > allowed:
+        advice = "use a larger cutoff" if space == "lattice" else "set ridge > 0"
+        return f"the relative residual at the samples is {residual:.3g}: {advice}"
+    return ""
+
+
+class Interpolant:
+    """The end of a flow, a function of x.
+
+    Attributes:
+        norm: `||h - h_ini||` in the kernel's function space (the FP-norm of the law).
+        status: a `Status`.
+    """
+
+    def __init__(
+        self,
+        problem: SampleSpace | ModalSpace,
+        coefficients: np.ndarray,
+        initial: Initial,
+        norm: float,
+        status: Status,
+    ) -> None:
+        self._problem, self._coefficients, self._initial = problem, coefficients, initial
+        self.norm, self.status = norm, status
+
+    def __call__(self, x: ArrayLike) -> np.ndarray:
+        """Values `(m,)` at x, `(m, d)` or `(m,)` when d = 1."""
+        x = check.points("x", x)
+        values = self._problem.evaluate(x, self._coefficients)[0]
+        if self._initial is not None:
+            values = values + check.outputs_of("initial", self._initial, x)
+        return values

@@ -1,0 +1,192 @@
+"""The flow in Fourier space: unknowns are the coefficients of the modes of a Lattice."""
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg import hankel, toeplitz
+
+from lfp import _checks as check
+from lfp.lattice import Lattice
+from lfp.laws import TwoLayer
+from lfp.transforms import lattice_modes, lattice_values
+
+DISCRETISATION_ERROR = 0.01  # the error of the cutoff at which the answer counts as unresolved
+
+
+class ModalSpace:
+    """The modal flow `s' = b - T D s`, `h = h_ini + F D s`, `s(0) = 0`, on a lattice.
+
+    Features `F = [Phi, x Phi, 1, x]` (no `1, x` on a torus) with the real basis
+    `Phi = [1, sqrt2 cos(2 pi k x/P), sqrt2 sin(2 pi k x/P)]`, k = 1 .. N, and coefficients
+    `D = [A + B, B, c_1, c_x]`; `T = F* F/n`, `b = F* u_0/n` with `u_0 = y - h_ini(X)`. T and b
+    come from the transforms of 1, x, x^2, u_0 and x u_0; after them nothing has size n.
+    A constant without penalty (zero_mode="free") is eliminated by its Schur complement.
+
+    `matrix` and `source` are the symmetric form `q - S s`, `S = G D G*`, `G* G = T`, `G* q = b`;
+    it allows negative entries of D. When there are fewer samples than modes, G is `F/sqrt(n)`.
+    """
+
+    name = "lattice"
+
+    def __init__(
+        self, law: TwoLayer, lattice: Lattice, x: np.ndarray, residual: np.ndarray
+    ) -> None:
+        self.reach = lattice.reach(x)
+        self.lattice, self.x = lattice, x[:, 0]
+        stationary, modulated = lattice.coefficients(law, self.reach)
+        self.weights = np.concatenate([stationary, stationary[1:], modulated, modulated[1:]])
+        if lattice.kind == "free":
+            self.weights = np.concatenate([self.weights, law.affine])
+        check.fits_in_memory(
+            len(self.weights), what="modes", instead="use a smaller cutoff or space='samples'"
+        )
+        self.gram, self.right = self._gram_and_right(residual)
+        self.free_constant = lattice.zero_mode == "free"
+        if self.free_constant:
+            self._eliminate_constant()
+        gram_norm = self._symmetrise(residual)
+        # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
+        a_rate, b_rate = law.rates((lattice.cutoff + 1) / lattice.period, 1)
+        tail = (a_rate + b_rate * (1 + np.max(self.x**2))) / lattice.period
+        self.resolved_until = float(DISCRETISATION_ERROR / (tail * gram_norm))
+
+    def _gram_and_right(self, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """T and b from three complex transforms of five real vectors."""
+        x, n, cutoff = self.x, len(self.x), self.lattice.cutoff
+        pairs = np.stack([1 + 1j * x, x**2 + 1j * residual, x * residual + 0j])
+        packed = lattice_modes(x, pairs, self.lattice.period, 2 * cutoff) / n
+        mirrored = packed[:, ::-1].conj()  # of real input: k and -k are conjugate
+        half = slice(2 * cutoff, None)
+        even, odd = ((packed + mirrored) / 2)[:, half], ((packed - mirrored) / 2j)[:, half]
+        moments = [even[0], odd[0], even[1]]
+        of_residual, of_x_residual = _project(odd[1], cutoff), _project(even[2], cutoff)
+        blocks = [_real_gram(moment, cutoff) for moment in moments]
+        gram = np.block([[blocks[0], blocks[1]], [blocks[1], blocks[2]]])
+        right = np.concatenate([of_residual, of_x_residual])
+        if self.lattice.kind == "free":
+            columns = [_project(moment, cutoff) for moment in moments]
+            border = np.stack([np.concatenate(columns[:2]), np.concatenate(columns[1:])], axis=1)
+            corner = np.array([[m[0].real for m in moments[:2]], [m[0].real for m in moments[1:]]])
+            gram = np.block([[gram, border], [border.T, corner]])
+            right = np.concatenate([right, [of_residual[0], of_x_residual[0]]])
+        return gram, right
+
+    def _eliminate_constant(self) -> None:
+        """Replace T and b by their Schur complements in the constant (T_00 = 1)."""
+        self.constant_row, self.constant_right = self.gram[0, 1:], self.right[0]
+        self.weights = self.weights[1:]
+        self.right = self.right[1:] - self.constant_row * self.constant_right
+        self.gram = self.gram[1:, 1:] - np.outer(self.constant_row, self.constant_row)
+
+    def _symmetrise(self, residual: np.ndarray) -> float:
+        """Set factor G, matrix S and source q of the symmetric form; return the norm of T."""
+        if len(self.x) < len(self.weights):
+            features = self._features()
+            if self.free_constant:
+                features = features[:, 1:] - features[:, 1:].mean(axis=0)
+                residual = residual - residual.mean()
+            self.factor = features / np.sqrt(len(self.x))
+            self.source = residual / np.sqrt(len(self.x))
+            gram_norm = np.linalg.norm(self.factor, 2) ** 2
+        else:
+            values, vectors = scipy.linalg.eigh(self.gram)
+            gram_norm = values[-1]
+            keep = values > len(values) * np.finfo(float).eps * values[-1]
+            root = np.sqrt(values[keep])
+            self.factor = root[:, None] * vectors[:, keep].T
+            self.source = (vectors[:, keep].T @ self.right) / root
+        self.matrix = (self.factor * self.weights) @ self.factor.T
+        self.matrix = (self.matrix + self.matrix.T) / 2
+        return float(gram_norm)
+
+    def _features(self) -> np.ndarray:
+        """F written out, `(n, modes)`."""
+        k = np.arange(1, self.lattice.cutoff + 1)
+        angle = 2 * np.pi * np.outer(self.x / self.lattice.period, k)
+        ones = np.ones((len(self.x), 1))
+        basis = np.hstack([ones, np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)])
+        parts = [basis, self.x[:, None] * basis]
+        if self.lattice.kind == "free":
+            parts += [ones, self.x[:, None]]
+        return np.hstack(parts)
+
+    def coefficients(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `c = D G* s` of the real basis, `(T, modes)`."""
+        return self._restore_constant((states @ self.factor) * self.weights)
+
+    def general_form(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(T D, b)` of the modal equation itself, `s' = b - T D s`, for an ODE integrator."""
+        return self.gram * self.weights, self.right
+
+    def coefficients_from_general(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `c = D s`, `(T, modes)`, of states of the general form."""
+        return self._restore_constant(states * self.weights)
+
+    def _restore_constant(self, coefficients: np.ndarray) -> np.ndarray:
+        if not self.free_constant:
+            return coefficients
+        constant = self.constant_right - coefficients @ self.constant_row
+        return np.column_stack([constant, coefficients])
+
+    def complex_coefficients(self, coefficients: np.ndarray) -> np.ndarray:
+        """Fourier coefficients, k = -N .. N, of Phi and x Phi; then those of 1 and x.
+
+        Shape `(T, 2 (2N + 1))`, plus 2 on a free lattice.
+        """
+        size = 2 * self.lattice.cutoff + 1
+        stationary = _complex_modes(coefficients[:, :size])
+        modulated = _complex_modes(coefficients[:, size : 2 * size])
+        return np.hstack([stationary, modulated, coefficients[:, 2 * size :]])
+
+    def evaluate(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Outputs `(T, m)` at x `(m, 1)`, without the initial output: one pass per time."""
+        if x.shape[1] != 1:
+            raise ValueError(f"x must have dimension 1 on a Lattice, got {x.shape[1]}")
+        position = x[:, 0]
+        distance = max(position.max() - self.x.min(), self.x.max() - position.min())
+        if self.lattice.kind == "free" and distance > self.reach * (1 + 1e-12):
+            raise ValueError(
+                f"x must stay within {self.reach:g} of every sample on this Lattice, got a "
+                f"distance of {distance:g}; use a period of at least {3 * distance:g}"
+            )
+        size = 2 * self.lattice.cutoff + 1
+        # both parts are real functions: they travel as real and imaginary part of one pass
+        packed = _complex_modes(coefficients[:, :size]) + 1j * _complex_modes(
+            coefficients[:, size : 2 * size]
+        )
+        values = lattice_values(position, packed, self.lattice.period)
+        outputs = values.real + position * values.imag
+        if self.lattice.kind == "free":
+            outputs += coefficients[:, -2:-1] + coefficients[:, -1:] * position
+        return outputs
+
+
+def _real_gram(moment: np.ndarray, cutoff: int) -> np.ndarray:
+    """`(1/n) sum_i g_i phi(x_i) phi(x_i)*` in the real basis, from the moments of g, k = 0 .. 2N.
+
+    Products of cosines and sines are sums over k - l (Toeplitz) and k + l (Hankel).
+    """
+    k = np.arange(cutoff + 1)
+    cosine, sine = moment.real, -moment.imag
+    difference, total = toeplitz(cosine[k]), hankel(cosine[k], cosine[cutoff:])
+    odd_difference = toeplitz(-sine[k], sine[k])  # sin of (l - k)
+    odd_total = hankel(sine[k], sine[cutoff:])
+    even_block = difference + total
+    even_block[0] /= np.sqrt(2)  # the constant is 1, not sqrt2 cos(0)
+    even_block[:, 0] /= np.sqrt(2)
+    mixed = (odd_total + odd_difference)[:, 1:]
+    mixed[0] /= np.sqrt(2)
+    return np.block([[even_block, mixed], [mixed.T, (difference - total)[1:, 1:]]])
+
+
+def _project(moment: np.ndarray, cutoff: int) -> np.ndarray:
+    """`(1/n) sum_i g_i phi(x_i)` in the real basis, from the moments of g."""
+    used = moment[: cutoff + 1]
+    constant = used[:1].real
+    return np.concatenate([constant, np.sqrt(2) * used[1:].real, -np.sqrt(2) * used[1:].imag])
+
+
+def _complex_modes(real: np.ndarray) -> np.ndarray:
+    """Coefficients of `exp(2 pi i k x/P)`, k = -N .. N, from those of the real basis."""
+    cutoff = real.shape[1] // 2
+    positive = (real[:, 1 : cutoff + 1] - 1j * real[:, cutoff + 1 :]) / np.sqrt(2)
+    return np.hstack([positive[:, ::-1].conj(), real[:, :1] + 0j, positive])

@@ -1,0 +1,72 @@
+"""What a solution reports about itself, and when it is refused."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lfp.solvers.dense import rounding_of
+
+HARMLESS_GROWTH = 0.01  # of the most unstable mode until the last time, on a lattice
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a flow or a limit was computed, and how far it can be trusted.
+
+    Attributes:
+        space: "samples" or "lattice".
+        solver: "dense" or "ode".
+        unknowns: size of the system: samples, or modes of the lattice.
+        iterations: evaluations of the right-hand side; 0 for a direct method.
+        error_estimate: relative error expected of the outputs: rounding, eigenvalues being
+            known to `eps * lambda_max`, or the tolerance of the integrator.
+        resolved_until: time until which the cutoff of the lattice costs at most one per
+            cent; infinite in sample space.
+        lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n (of its nonzero part where
+            the lattice has fewer modes than there are samples), per unit of time.
+        validity: `(sigma_w max|x| / sigma_b)^2`, the size of the difference between the LFP
+            kernel and the exact tangent kernel; NaN when a bare kernel was given.
+        message: what is wrong and what helps; empty when nothing is.
+    """
+
+    space: str
+    solver: str
+    unknowns: int
+    iterations: int
+    error_estimate: float
+    resolved_until: float
+    lambda_max: float
+    lambda_min: float
+    validity: float
+    message: str = ""
+
+
+def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float) -> str:
+    """Advice when negative eigenvalues beyond rounding make the kernel useless, else "".
+
+    On a lattice a truncated window may leave tiny negative eigenvalues; they count when
+    they grow by more than one per cent until the last time.
+    """
+    least, rounding = float(eigenvalues[0]), rounding_of(eigenvalues)
+    growth = -least * last if last > 0 else 0.0  # an infinite last time: any growth counts
+    if least >= -rounding or (space == "lattice" and growth <= HARMLESS_GROWTH):
+        return ""
+    if space == "lattice":
+        return (
+            f"the truncated lattice kernel has the eigenvalue {least:.3g} (largest "
+            f"{eigenvalues[-1]:.3g}) and its flow blows up before t = {last:.3g}: "
+            f"use a larger cutoff or a larger period, or larger sigma_b"
+        )
+    parameter = (
+        ""
+        if np.isnan(validity)
+        else (
+            f"; the validity parameter (sigma_w max|x| / sigma_b)^2 is {validity:.3g} and should be "
+            f"well below 1"
+        )
+    )
+    return (
+        f"the kernel is indefinite: K(X, X)/n has the eigenvalue {least:.3g} (largest "
+        f"{eigenvalues[-1]:.3g}), so the flow would blow up{parameter}. "
+        f"Use a larger sigma_b, scale x down, or take the exact kernel law.ntk"
+    )

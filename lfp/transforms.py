@@ -1,0 +1,108 @@
+"""Non-uniform discrete Fourier transforms through FINUFFT, direct sums beside them.
+
+Sign and normalisation: `y^_k = (1/n) sum_i y_i exp(-2 pi i xi_k.x_i)` for samples;
+functions on a lattice of period P are `h(x) = sum_k c_k exp(2 pi i k x / P)`.
+"""
+
+import finufft
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lfp import _checks as check
+
+ACCURACY = 1e-13  # FINUFFT's tolerance, near the best it reaches in float64
+THREADED_FROM = 1_000_000  # below this many points one thread is faster
+
+
+def nudft(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
+    """Sampled transform `y^_k = (1/n) sum_i y_i exp(-2 pi i xi_k.x_i)` through FINUFFT.
+
+    Args:
+        x: positions `(n, d)`, d = 1, 2, 3, or `(n,)` when d = 1.
+        values: y of shape `(n, ...)`, real or complex; further axes are transformed
+            together.
+        xi: frequencies `(F, d)` in cycles per unit of x, or `(F,)` when d = 1.
+
+    Returns:
+        complex128 of shape `(F, ...)`; error about 1e-13 relative to the mean of |y|,
+        times `|xi| * extent of x` in units of 1e3 where that is large.
+
+    Raises:
+        ValueError: d > 3 (use `nudft_direct`), mismatched shapes, non-finite input.
+    """
+    x, values, xi = _transform_input(x, values, xi)
+    n, dim = x.shape
+    if dim > 3:
+        raise ValueError(f"x must have dimension 1, 2 or 3, got {dim}; use nudft_direct")
+    strengths = np.ascontiguousarray(values.reshape(n, -1).T)
+    transform = {1: finufft.nufft1d3, 2: finufft.nufft2d3, 3: finufft.nufft3d3}[dim]
+    result = transform(
+        *np.ascontiguousarray(x.T),
+        strengths[0] if len(strengths) == 1 else strengths,
+        *np.ascontiguousarray(2 * np.pi * xi.T),
+        isign=-1,
+        eps=ACCURACY,
+        nthreads=_threads(n),
+    )
+    return result.reshape(-1, len(xi)).T.reshape(len(xi), *values.shape[1:]) / n
+
+
+def nudft_direct(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
+    """The sum of `nudft` written out, in any dimension: O(n F) time and memory."""
+    x, values, xi = _transform_input(x, values, xi)
+    phases = np.exp(-2j * np.pi * (xi @ x.T))
+    return np.tensordot(phases, values, axes=1) / len(x)
+
+
+def lattice_modes(x: np.ndarray, values: np.ndarray, period: float, cutoff: int) -> np.ndarray:
+    """`sum_i values_i exp(-2 pi i k x_i / P)` for |k| <= cutoff: type 1, unnormalised.
+
+    `x` is `(n,)`, `values` complex `(trials, n)`; returns `(trials, 2 cutoff + 1)`, k ascending.
+    """
+    return finufft.nufft1d1(
+        _phase(x, period),
+        np.ascontiguousarray(values, dtype=np.complex128),
+        2 * cutoff + 1,
+        isign=-1,
+        eps=ACCURACY,
+        nthreads=_threads(len(x)),
+    )
+
+
+def lattice_values(x: np.ndarray, coefficients: np.ndarray, period: float) -> np.ndarray:
+    """`sum_k c_k exp(2 pi i k x_j / P)`: type 2, the adjoint of `lattice_modes`.
+
+    `coefficients` is complex `(trials, 2 cutoff + 1)`, k ascending; returns `(trials, n)`.
+    """
+    return finufft.nufft1d2(
+        _phase(x, period),
+        np.ascontiguousarray(coefficients, dtype=np.complex128),
+        isign=1,
+        eps=ACCURACY,
+        nthreads=_threads(len(x)),
+    )
+
+
+def _phase(x: np.ndarray, period: float) -> np.ndarray:
+    return np.ascontiguousarray(2 * np.pi * (x / period - np.round(x / period)))
+
+
+def _threads(n: int) -> int:
+    return 0 if n >= THREADED_FROM else 1  # 0 lets FINUFFT take all
+
+
+def _transform_input(
+    x: ArrayLike, values: ArrayLike, xi: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    positions, frequencies = check.points("x", x), check.points("xi", xi)
+    check.same_dimension("x", positions, "xi", frequencies)
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiuc":
+        raise TypeError(f"values must hold numbers, got dtype {array.dtype}")
+    if array.ndim == 0 or len(array) != len(positions):
+        raise ValueError(
+            f"values must have the length of x, {len(positions)}, got shape {array.shape}"
+        )
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"values must be finite and not empty, got shape {array.shape}")
+    return positions, array.astype(np.complex128), frequencies
