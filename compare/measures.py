@@ -1,0 +1,73 @@
+"""What is measured on the outputs of any source, theory or network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+import lfp
+from compare import spectra
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every source is given: law, scaled samples, times, frequencies, probe points.
+
+    Attributes:
+        ts: shape (T,), from 1/lambda_max on; every source is recorded at these times.
+        target: transform of y at the frequencies xi, affine part removed, shape (F,).
+        probe: shape (m,) or None.
+    """
+
+    law: lfp.TwoLayer
+    x: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    ts: Float[np.ndarray, " T"]
+    lambda_max: float
+    xi: Float[np.ndarray, " F"]
+    target: Complex[np.ndarray, " F"]
+    probe: Float[np.ndarray, " m"] | None
+
+
+def of_outputs(
+    task: Task, group: str, fitted: Float[np.ndarray, "T n"]
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Outputs, spectrum, relative error and half-learning times (in 1/lambda_max), by name."""
+    spectrum = spectra.spectrum(task.x, spectra.remove_affine(task.x, fitted), task.xi)
+    error = spectra.relative_error(task.target, spectrum)
+    return {
+        f"{group}_fitted": (("time", "sample"), fitted),
+        f"{group}_spectrum": (("time", "frequency"), spectrum),
+        f"relative_error_{group}": (("time", "frequency"), error),
+        f"half_time_{group}": (
+            ("frequency",),
+            spectra.half_time(task.ts * task.lambda_max, error),
+        ),
+    }
+
+
+def distance(
+    task: Task, initial: Float[np.ndarray, " n"], fitted: Float[np.ndarray, "T n"]
+) -> Float[np.ndarray, " T"]:
+    """`|h(t) - h_NTK(t)| / |y - h(0)|`, norms over the samples.
+
+    h_NTK is the NTK flow that starts from the same output h(0) = initial.
+    """
+    flow = lfp.solve(task.law.ntk, task.x, task.y, task.ts, initial=lambda _: initial)
+    difference = np.linalg.norm(fitted - flow.fitted, axis=-1)
+    return difference / np.linalg.norm(task.y - initial)
+
+
+def kernel_drift(
+    task: Task, start: Float[np.ndarray, "n n"], end: Float[np.ndarray, "n n"]
+) -> tuple[float, float]:
+    """Relative change of a tangent kernel in the Frobenius norm: (affine part removed, whole).
+
+    The affine part carries nearly all of the norm and says nothing about single frequencies.
+    """
+
+    def reduced(kernel: np.ndarray) -> np.ndarray:
+        return spectra.remove_affine(task.x, spectra.remove_affine(task.x, kernel).T)
+
+    without = np.linalg.norm(reduced(end - start)) / np.linalg.norm(reduced(start))
+    return float(without), float(np.linalg.norm(end - start) / np.linalg.norm(start))

@@ -1,0 +1,125 @@
+"""Half-learning times peak by peak, from the dataset alone."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray
+
+HEADER = (
+    ("xi", 6),
+    ("period", 9),
+    ("LFP", 11),
+    ("NTK", 11),
+    ("width", 6),
+    ("initialization", 14),
+    ("alpha", 5),
+    ("linearised", 11),
+    ("network", 18),
+    ("net/LFP", 7),
+    ("drift", 6),
+    ("distance", 8),
+)
+
+
+def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]:
+    """One record per peak and row of networks; None where there is no number.
+
+    Times are in units of 1/lambda_max, `period` in the original unit of x, `drift` is
+    mean_kernel_drift and `distance` largest_distance_network.
+    """
+    records = []
+    theory = dataset["half_time_theory"]
+    for index in np.flatnonzero(dataset["peak"].values):
+        for group in _groups(dataset):
+            there = dataset.sel(group)
+            at = there.isel(frequency=index)
+            numbers = {
+                "xi": at["frequency"],
+                "period": at["period"],
+                "lfp": theory.sel(source="lfp").isel(frequency=index),
+                "ntk": theory.sel(source="ntk").isel(frequency=index),
+                "linearized": at["mean_half_time_linearized"],
+                "network": at["mean_half_time_network"],
+                "network_spread": at["spread_half_time_network"],
+                "ratio": at["ratio_network"],
+                "drift": at["mean_kernel_drift"],
+                "distance": at["largest_distance_network"],
+            }
+            values = {name: float(value) for name, value in numbers.items()}
+            records.append(
+                {
+                    **{
+                        name: value if np.isfinite(value) else None
+                        for name, value in values.items()
+                    },
+                    **group,
+                    "learned": int(at["learned_network"]),
+                    "seeds": int(at["seeds"]),
+                }
+            )
+    return records
+
+
+def text(dataset: "xarray.Dataset") -> str:
+    """The table to read, with a line on its units below.
+
+    A time that a source did not reach reads "not by" the last time recorded, followed by how many
+    of the networks did reach it.
+    """
+    last = f"not by {_short(float(dataset['time'][-1]))}"
+    unit = dataset["period"].attrs.get("units") or "unit of x"
+    lines = ["  ".join(title.rjust(width) for title, width in HEADER)]
+    before = None
+    for row in rows(dataset):
+        peak = ["", "", "", ""]
+        if row["xi"] != before:
+            peak = [f"{row['xi']:.2f}", f"{row['period']:.3g}"]
+            peak += [_short(row[name]) or last for name in ("lfp", "ntk")]
+            before = row["xi"]
+        network = _short(row["network"]) or f"{last} ({row['learned']}/{row['seeds']})"
+        if row["network"] is not None and row["network_spread"] is not None:
+            network += f" ± {_short(row['network_spread'])}"
+        cells = [
+            *peak,
+            str(row["width"]),
+            str(row["initialization"]),
+            f"{row['lazy_scale']:g}",
+            _short(row["linearized"]) or last,
+            network,
+            "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{row['drift']:.1e}",
+            f"{row['distance']:.1e}",
+        ]
+        lines.append(
+            "  ".join(cell.rjust(width) for cell, (_, width) in zip(cells, HEADER, strict=True))
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"Half-learning times in units of 1/lambda_max, affine part removed; xi in cycles per "
+            f"unit of scaled x, period in {unit}s; network: mean ± standard deviation over seeds;",
+            "drift: change of the tangent kernel over the run, affine part removed; distance: "
+            "largest distance of the trained networks from the NTK flow (both relative).",
+        ]
+    )
+
+
+def _groups(dataset: "xarray.Dataset") -> list[dict]:
+    seeds = dataset["seeds"]
+    return [
+        {"width": int(width), "initialization": str(initialization), "lazy_scale": float(scale)}
+        for scale in reversed(seeds["lazy_scale"].values)
+        for initialization in seeds["initialization"].values
+        for width in seeds["width"].values
+        if seeds.sel(width=width, initialization=initialization, lazy_scale=scale) > 0
+    ]
+
+
+def _short(value: float | int | str | None) -> str:
+    """Three digits, 2.52e5; empty for None."""
+    if value is None:
+        return ""
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits}e{int(exponent)}"

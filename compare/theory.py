@@ -1,0 +1,44 @@
+"""The LFP and NTK flows of a study, their limits and the splines beside them."""
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+import lfp
+from compare.arrays import Arrays
+from compare.measures import Task, of_outputs
+
+
+def measure(task: Task) -> Arrays:
+    """Both flows from zero output at the times of the task, with their measures."""
+    arrays = Arrays({"source": ["lfp", "ntk"]})
+    for source, kernel in (("lfp", task.law.kernel), ("ntk", task.law.ntk)):
+        flow = lfp.solve(kernel, task.x, task.y, task.ts)
+        for name, (dims, values) in of_outputs(task, "theory", np.asarray(flow.fitted)).items():
+            arrays.put(name, (source,), dims, values)
+        if task.probe is not None:
+            values = np.asarray(flow(task.probe))
+            arrays.put("theory_probe", (source,), ("time", "point"), values)
+    return arrays
+
+
+def limits(task: Task) -> dict:
+    """Limits t -> infinity of both flows at the probe points, and two splines through the data.
+
+    The splines: piecewise linear, and the natural cubic spline (second derivative zero at the
+    ends), the limits that the powers xi^-2 and xi^-4 alone would have.
+    """
+    if task.probe is None:
+        return {}
+    interpolants = [
+        lfp.interpolate(kernel, task.x, task.y)(task.probe)
+        for kernel in (task.law.kernel, task.law.ntk)
+    ]
+    splines = [
+        np.interp(task.probe, task.x, task.y),
+        CubicSpline(task.x, task.y, bc_type="natural")(task.probe),
+    ]
+    return {
+        "limit_probe": (("source", "point"), np.stack(interpolants)),
+        "spline_probe": (("spline", "point"), np.stack(splines)),
+        "spline": ("spline", ["linear", "cubic"]),
+    }
