@@ -1,0 +1,46 @@
+"""Antisymmetric initialisation: an output of exactly zero and the same tangent kernel."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, Shaped
+
+from nets._checks import check_network
+
+
+class Antisymmetric(eqx.Module):
+    """`f(x) = (f_1(x) - f_2(x)) / sqrt 2`, two networks that start equal and train apart."""
+
+    first: Any
+    second: Any
+
+    def __call__(self, x: Shaped[Any, "n dim"] | Shaped[Any, " n"]) -> Float[Array, " n"]:
+        """Outputs at the points x, as each of the two networks takes them."""
+        return math.sqrt(0.5) * (self.first(x) - self.second(x))
+
+    @property
+    def activation(self) -> str | None:
+        """The activation of both networks, where they name one."""
+        return getattr(self.first, "activation", None)
+
+
+def antisymmetric(net: Any) -> Antisymmetric:
+    """Pair a network with its copy: `h = (sqrt2/2)(h(., theta) - h(., theta'))`, theta' = theta.
+
+    The output starts at exactly zero and the tangent kernel is that of `net` (Zhang, Xu, Luo, Ma
+    2020, A type of generalization error induced by initialization in deep neural networks). Two
+    networks are kept rather than one of twice the width: the two halves of one matrix product
+    cancel only up to rounding. The width of the pair is that of one copy.
+
+    Args:
+        net: any network with floating-point parameters, left as it is.
+
+    Returns:
+        The pair, called and trained like `net`.
+
+    Raises:
+        TypeError, ValueError: net is not a network, or has no or no finite parameters.
+    """
+    check_network(net)
+    return Antisymmetric(first=net, second=net)

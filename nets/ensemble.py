@@ -1,0 +1,31 @@
+"""The same run over many random keys."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from nets.run import Run, stack
+
+
+def ensemble(make: Callable[[Any], Any], keys: Any, run: Callable[[Any], Run]) -> Run:
+    """Make a network from every key, run each of them, and stack what comes out.
+
+    `ensemble(make, keys, run)` holds `run(make(key))` for each key; the runs share what is
+    compiled and go in threads, one for each processor, without changing any of them.
+
+    Args:
+        make: key -> network, e.g. `lambda key: nets.two_layer(key, width=1024)`.
+        keys: JAX random keys along the first axis, such as `jax.random.split(key, 16)`.
+        run: network -> Run, e.g. `lambda net: nets.gradient_flow(net, x, y, ts)`.
+
+    Returns:
+        A Run with a leading seed axis on every array but `ts` and `x`.
+
+    Raises:
+        ValueError: there is no key.
+    """
+    if len(keys) == 0:
+        raise ValueError("keys must hold at least one key, got none")
+    with ThreadPoolExecutor(min(len(keys), os.cpu_count() or 1)) as pool:
+        return stack(list(pool.map(lambda key: run(make(key)), keys)))

@@ -1,0 +1,161 @@
+"""Gradient flow of a finite network, with error control measured in its outputs."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nets._checks import (
+    as_points,
+    as_positive,
+    as_times,
+    as_values,
+    check_network,
+    check_same_dimension,
+    one_of,
+    require_float64,
+)
+from nets._integrate import Solver, integrate
+from nets._problem import pose
+from nets.chebyshev import Chebyshev
+from nets.exponential import ExponentialMidpoint
+from nets.losses import check_loss, mean_square
+from nets.networks import KINKED
+from nets.run import Run, Status
+
+_SOLVERS: dict[str, type[Solver]] = {"exponential": ExponentialMidpoint, "chebyshev": Chebyshev}
+_RECORDS = ("outputs", "networks")
+_LARGE = 2000
+_FINE = 1e-4
+
+
+def choose_solver(net: Any, samples: int, rtol: float) -> str:
+    """The cheaper of the two integrators for this network, number of samples and tolerance."""
+    if samples > _LARGE:
+        return "chebyshev"
+    kinked = getattr(net, "activation", None) in KINKED
+    return "chebyshev" if kinked and rtol < _FINE else "exponential"
+
+
+def gradient_flow(
+    net: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    ts: ArrayLike,
+    *,
+    loss: Any = "mse",
+    lazy_scale: float | int = 1.0,
+    rtol: float | int = 1e-3,
+    solver: str | None = None,
+    probe: ArrayLike | None = None,
+    record: str = "outputs",
+    progress: bool = False,
+    throw: bool = True,
+) -> Run:
+    """Train by gradient flow, `theta' = -grad L`, `L = 1/(2n) sum_i (f(x_i) - y_i)^2`.
+
+    The outputs then follow `h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i)` with the tangent kernel
+    K of the moment: t is the learning rate times the number of steps of plain gradient descent, in
+    the limit of small steps. The flow is stiff (its rates span many decades), so it is integrated
+    by one of
+
+    - "exponential": the exponential midpoint rule on the n x n tangent kernel. Its steps are
+      limited by how fast the kernel changes; two Jacobians and eigendecompositions each;
+    - "chebyshev": stabilised Runge-Kutta-Chebyshev (Sommeijer, Shampine, Verwer 1998). Only
+      gradients, about the square root of the number that gradient descent needs.
+
+    None takes "exponential" up to 2000 samples, unless rtol < 1e-4 with ReLU, whose kinks make the
+    kernel drift in jumps, and "chebyshev" otherwise. `run.status.solver` says which it was.
+
+    Both take steps whose estimated error in the outputs at the samples, root mean square and
+    multiplied by lazy_scale, is at most rtol times the root mean square of y (of the initial output
+    when y = 0). The scale is that of y also while the initial output is much larger than y: the
+    fit of y comes out at the accuracy asked for, an output of several hundred times y on the way
+    to it is resolved just as finely. Outputs at ts come from the dense output of the solver
+    (cubic Hermite for "chebyshev", the linearised flow within the step for "exponential") and are
+    those of an actual network. theta is kept in float64 and rounded to the dtype of the network
+    for each evaluation; kernels are summed in float64.
+
+    Args:
+        net: a network with one output.
+        x: samples (n, d), or (n,) when d = 1.
+        y: values (n,).
+        ts: times (T,), sorted, zero or later; the flow starts at t = 0.
+        loss: "mse".
+        lazy_scale: alpha; alpha f is trained with the loss divided by alpha^2 (Chizat, Oyallon,
+            Bach 2019, On lazy training), which is f trained on y/alpha and multiplied by alpha, on
+            the same t.
+        rtol: tolerance of one step, see above.
+        solver: "exponential", "chebyshev" or None.
+        probe: further points (m, d) where outputs are recorded.
+        record: "outputs", or "networks" to keep the parameters at every time as well.
+        progress: show a bar, one unit a recorded time.
+        throw: raise when the integration fails; otherwise `run.status.reason` tells, outputs from
+            then on are NaN, and `run.net` is the last good network.
+
+    Returns:
+        A Run with `fitted` (T, n), `probe` (T, m), `loss` (T,), `net` in the dtype of `net`, and
+        the cost in `status`.
+
+    Raises:
+        ValueError, TypeError: bad data, times, network or option.
+        RuntimeError: JAX runs without float64, or (throw) the integration failed.
+    """
+    require_float64("gradient_flow")
+    check_network(net)
+    check_loss(loss)
+    points = as_points("x", x)
+    values, times = as_values("y", y, len(points)), as_times(ts)
+    alpha, tolerance = as_positive("lazy_scale", lazy_scale), as_positive("rtol", rtol)
+    one_of("record", record, _RECORDS)
+    if solver is None:
+        solver = choose_solver(net, len(points), tolerance)
+    one_of("solver", solver, tuple(_SOLVERS))
+    extra = None if probe is None else as_points("probe", probe)
+    if extra is not None:
+        check_same_dimension("probe", extra, points)
+
+    problem, theta = pose(net, points, values / alpha)
+    scale = math.sqrt(np.mean((values / alpha) ** 2))
+    result = integrate(
+        _SOLVERS[solver](),
+        problem,
+        theta,
+        times,
+        tolerance=tolerance,
+        scale=scale,
+        probe=None if extra is None else jnp.asarray(extra, problem.x.dtype),
+        keep=record == "networks",
+        progress=progress,
+    )
+    if throw and result.reason != "completed":
+        raise RuntimeError(
+            f"gradient_flow stopped at t = {result.time:.6g} of {times[-1]:.6g}: {result.reason}. "
+            "Check the scale of y and of the parameters, try a larger lazy_scale, another solver "
+            f'than "{solver}", or pass throw=False to get the run up to there'
+        )
+    fitted = alpha * result.fitted
+    return Run(
+        ts=times,
+        x=points,
+        fitted=fitted,
+        probe=None if result.probe is None else alpha * result.probe,
+        loss=mean_square(fitted, values),
+        net=problem.network(result.theta),
+        networks=jax.tree.map(lambda *leaves: jnp.stack(leaves), *result.networks)
+        if record == "networks"
+        else None,
+        status=Status(
+            solver=solver,
+            reason=result.reason,
+            time=result.time,
+            steps=result.steps,
+            rejected=result.rejected,
+            gradients=result.gradients,
+            jacobians=result.jacobians,
+            spectral_radius=result.spectral_radius,
+        ),
+    )

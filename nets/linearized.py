@@ -1,0 +1,116 @@
+"""The exact flow of a network linearised at its parameters."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
+
+from nets._checks import (
+    as_points,
+    as_positive,
+    as_times,
+    as_values,
+    check_network,
+    check_same_dimension,
+    require_float64,
+)
+from nets._problem import evaluate, gram, split, to_float64
+from nets.losses import mean_square
+from nets.run import Run, Status
+
+
+@eqx.filter_jit
+def _linearise(static: Any, theta: Any, x: Array, probe: Array | None) -> tuple[Array, ...]:
+    kernel = gram(static, theta, x, None, jnp.float64)
+    rates, modes = jnp.linalg.eigh(kernel / len(x))
+    outputs = evaluate(static, theta, x)
+    if probe is None:
+        return rates, modes, outputs
+    cross = gram(static, theta, probe, x, jnp.float64) / len(x)
+    return rates, modes, outputs, cross, evaluate(static, theta, probe)
+
+
+def linearized_flow(
+    net: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    ts: ArrayLike,
+    *,
+    lazy_scale: float | int = 1.0,
+    probe: ArrayLike | None = None,
+) -> Run:
+    """Exact gradient flow of the network linearised at its parameters.
+
+    `h' = -(1/n) K (h - y)` with the tangent kernel K of `net`, solved with the eigenvectors of
+    K/n at any time: `h(t) = y + exp(-t K/n) (h(0) - y)`, and at a probe point x'
+    `h(x', t) = h(x', 0) - (1/n) K(x', X) phi(t) (h(0) - y)`, `phi(t) = (1 - exp(-t K/n))/(K/n)`
+    (Lee et al. 2019, Wide neural networks of any depth evolve as linear models, eqs. 9-11). The
+    time t is learning rate times steps for the loss `1/(2n) sum r^2`. All of it in float64, with
+    the parameters as they are.
+
+    Args:
+        net: a network with one output.
+        x: samples (n, d), or (n,) when d = 1.
+        y: values (n,).
+        ts: times (T,), sorted, zero or later.
+        lazy_scale: alpha; the outputs are alpha f and the loss is divided by alpha^2, which leaves
+            the kernel as it is: only the initial output grows.
+        probe: further points (m, d) where outputs are wanted.
+
+    Returns:
+        A Run with `fitted` (T, n), `probe` (T, m) and `loss` (T,); its `net` is the network as it
+        was given, around which it is linearised.
+
+    Raises:
+        ValueError, TypeError: bad data, times or network.
+        RuntimeError: JAX runs without float64.
+    """
+    require_float64("linearized_flow")
+    check_network(net)
+    points = as_points("x", x)
+    values, times = as_values("y", y, len(points)), as_times(ts)
+    alpha = as_positive("lazy_scale", lazy_scale)
+    extra = None if probe is None else as_points("probe", probe)
+    if extra is not None:
+        check_same_dimension("probe", extra, points)
+    parameters, static = split(net)
+    parts = _linearise(
+        static,
+        to_float64(parameters),
+        jnp.asarray(points, jnp.float64),
+        None if extra is None else jnp.asarray(extra, jnp.float64),
+    )
+    rates, modes, outputs = (np.asarray(part) for part in parts[:3])
+    rates = np.maximum(rates, 0.0)
+    start = modes.T @ (alpha * outputs - values)
+    decay = np.exp(-np.multiply.outer(times, rates))
+    fitted = values + (decay * start) @ modes.T
+    probed = None
+    if extra is not None:
+        cross, outside = (np.asarray(part) for part in parts[3:])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = -np.expm1(-np.multiply.outer(times, rates)) / rates
+        moved = np.where(rates > 0, moved, times[:, None])
+        probed = alpha * outside - (moved * start) @ (cross @ modes).T
+    return Run(
+        ts=times,
+        x=points,
+        fitted=fitted,
+        probe=probed,
+        loss=mean_square(fitted, values),
+        net=net,
+        networks=None,
+        status=Status(
+            solver="eigenvectors",
+            reason="completed",
+            time=float(times[-1]),
+            steps=0,
+            rejected=0,
+            gradients=0,
+            jacobians=1,
+            spectral_radius=float(rates[-1]),
+        ),
+    )

@@ -1,0 +1,159 @@
+"""What a training run leaves behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Complex, Float
+from numpy.typing import ArrayLike
+
+from nets._checks import as_points, as_real
+from nets._problem import split
+from nets.kernels import tangent_kernel
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run went. For an ensemble each entry is an array or a tuple, one item a seed."""
+
+    solver: Any
+    """"chebyshev", "exponential" or, for a linearised network, "eigenvectors"."""
+    reason: Any
+    """"completed", or why the integration stopped."""
+    time: Any
+    """Last time that was reached."""
+    steps: Any
+    """Accepted steps."""
+    rejected: Any
+    """Steps that missed the tolerance and were repeated."""
+    gradients: Any
+    """Gradients of the loss (one backward pass over all samples each)."""
+    jacobians: Any
+    """Jacobians of all outputs, each with an n x n eigendecomposition."""
+    spectral_radius: Any
+    """Largest eigenvalue of K/n, or of the Hessian of the loss, when it was last measured."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Outputs along a training run, on the time axis `h' = -(1/n) sum K (h - y)`.
+
+    Outputs are multiplied by the lazy scale, hence comparable with y. An ensemble has one more
+    axis, the seeds, in front of every array but ts and x.
+    """
+
+    ts: Float[np.ndarray, " T"]
+    """Times."""
+    x: Float[np.ndarray, "n d"]
+    """Samples."""
+    fitted: Float[np.ndarray, "*seeds T n"]
+    """Outputs at the samples."""
+    probe: Float[np.ndarray, "*seeds T m"] | None
+    """Outputs at the probe points, where there are any."""
+    loss: Float[np.ndarray, "*seeds T"]
+    """1/(2n) sum (fitted - y)^2."""
+    net: Any
+    """The trained network; for an ensemble its arrays are stacked over the seeds."""
+    networks: Any
+    """Parameters at every time (record="networks"), stacked over ts, else None."""
+    status: Status
+    """What the integration cost and why it ended."""
+
+    def spectrum(self, xi: ArrayLike) -> Complex[np.ndarray, "*seeds T F"]:
+        """Sampled transform `(1/n) sum_i h(x_i) exp(-2 pi i xi . x_i)` of the fitted outputs.
+
+        Args:
+            xi: frequencies in cycles per unit of x, (F, d), or (F,) when d = 1.
+
+        Returns:
+            (T, F), complex; (seeds, T, F) for an ensemble.
+
+        Raises:
+            ValueError, TypeError: xi are not finite real frequencies of the dimension of x.
+        """
+        frequencies = np.atleast_1d(as_real("xi", xi).astype(np.float64))
+        if frequencies.ndim == 1:
+            frequencies = frequencies[:, None]
+        if frequencies.ndim != 2 or frequencies.shape[1] != self.x.shape[1]:
+            raise ValueError(
+                f"xi must have shape (F, {self.x.shape[1]}), the dimension of x, got {np.shape(xi)}"
+            )
+        waves = np.exp(-2j * np.pi * self.x.astype(np.float64) @ frequencies.T)
+        return self.fitted @ waves / len(self.x)
+
+    def net_at(self, i: int) -> Any:
+        """The network at time ts[i]; for an ensemble its arrays are stacked over the seeds.
+
+        Raises:
+            ValueError: networks were not recorded, or there is no such time.
+        """
+        if self.networks is None:
+            raise ValueError('networks were not recorded: pass record="networks"')
+        if not -len(self.ts) <= i < len(self.ts):
+            raise ValueError(f"i must be an index of the {len(self.ts)} times, got {i}")
+        axis = self.fitted.ndim - 2
+        chosen = jax.tree.map(lambda leaf: jnp.take(leaf, i, axis=axis), self.networks)
+        return eqx.combine(chosen, split(self.net)[1])
+
+    def kernels(self, x: ArrayLike) -> Float[Any, "*seeds T n1 n1"]:
+        """Tangent kernel K(x, x) of the recorded network at every time.
+
+        Args:
+            x: points (n1, d), or (n1,) when d = 1.
+
+        Returns:
+            (T, n1, n1); (seeds, T, n1, n1) for an ensemble.
+
+        Raises:
+            ValueError, TypeError: networks were not recorded, or bad points.
+        """
+        points = as_points("x", x)
+        nets = [self.net_at(i) for i in range(len(self.ts))]
+        if self.fitted.ndim == 2:
+            return np.stack([tangent_kernel(net, points, points) for net in nets])
+        return np.stack(
+            [
+                [tangent_kernel(unstack(net, seed), points, points) for net in nets]
+                for seed in range(len(self.fitted))
+            ]
+        )
+
+
+def unstack(net: Any, seed: int) -> Any:
+    """One network out of a stack of them."""
+    return jax.tree.map(lambda leaf: leaf[seed] if eqx.is_array(leaf) else leaf, net)
+
+
+def stack(runs: Sequence[Run]) -> Run:
+    """Runs on the same times and samples as one, with a leading seed axis."""
+    first = runs[0]
+
+    def join(trees: Sequence[Any]) -> Any:
+        if trees[0] is None:
+            return None
+        return jax.tree.map(
+            lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *trees
+        )
+
+    entries = {
+        field.name: [getattr(run.status, field.name) for run in runs] for field in fields(Status)
+    }
+    return Run(
+        ts=first.ts,
+        x=first.x,
+        fitted=np.stack([run.fitted for run in runs]),
+        probe=None if first.probe is None else np.stack([run.probe for run in runs]),  # pyright: ignore[reportCallIssue, reportArgumentType]
+        loss=np.stack([run.loss for run in runs]),
+        net=join([run.net for run in runs]),
+        networks=join([run.networks for run in runs]),
+        status=Status(
+            **{
+                name: tuple(values) if isinstance(values[0], str) else np.array(values)
+                for name, values in entries.items()
+            }
+        ),
+    )
