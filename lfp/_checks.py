@@ -8,7 +8,10 @@ import os
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy import typing as npt
+
+Number = float | int | np.floating | np.integer
+ArrayLike = npt.ArrayLike | float | int  # numpy's own leaves plain floats to typing's rules
 
 
 def real_array(name: str, value: ArrayLike, *, ndim: tuple[int, ...]) -> np.ndarray:

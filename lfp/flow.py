@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike
 
 from lfp import _checks as check
+from lfp._checks import ArrayLike
 from lfp.halving import half_times
 from lfp.lattice import Lattice
 from lfp.laws import TwoLayer
@@ -32,7 +32,7 @@ def solve(
     solver: str | None = None,
     loss: str = "mse",
     initial: Initial = None,
-    rtol: float = 1e-8,
+    rtol: check.Number = 1e-8,
     throw: bool = True,
 ) -> "Flow":
     """Gradient flow of an infinitely wide network on data: exact, linear, on an absolute time.
@@ -106,7 +106,9 @@ def solve(
     return Flow(problem, lambda t: to_coefficients(states(t)), x, y, times, initial, status)
 
 
-def times(law: Law, x: ArrayLike, decades: float = 6, points: int = 100) -> np.ndarray:
+def times(
+    law: Law, x: ArrayLike, decades: check.Number = 6, points: int | np.integer = 100
+) -> np.ndarray:
     """Times `(points,)`, log-spaced over `decades`, from `1/lambda_max` of K(X, X)/n on.
 
     Args:
@@ -139,7 +141,8 @@ def make_space(
     if space is not None and not isinstance(space, str):
         raise TypeError(f"space must be None, 'samples' or a Lattice, got {space!r}")
     check.choice("space", space or "samples", ("samples",))
-    return SampleSpace(_kernel_of(law), x, residual)
+    _kernel_of(law)
+    return SampleSpace(law, x, residual)
 
 
 def _kernel_of(law: Law) -> Callable[..., np.ndarray]:
@@ -217,7 +220,7 @@ class Flow:
         """`h^_k = (1/n) sum_i h(x_i, t) exp(-2 pi i xi_k.x_i)`, shape `(T, F)`; see `nudft`."""
         return nudft(self.x, self.fitted.T, xi).T
 
-    def loss_split(self, eta: float) -> tuple[np.ndarray, np.ndarray]:
+    def loss_split(self, eta: check.Number) -> tuple[np.ndarray, np.ndarray]:
         """Loss below and from the frequency eta on, each `(T,)`; they add up to `loss`.
 
         By Plancherel on the grid `L = (1/2) sum_k |h^_k - y^_k|^2` over signed frequencies,

@@ -1,15 +1,14 @@
 """interpolate: where the flow ends, the interpolant of least norm."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from lfp import _checks as check
+from lfp._checks import ArrayLike
 from lfp.flow import Initial, Law, make_space
 from lfp.lattice import Lattice
 from lfp.laws import TwoLayer
 from lfp.modes import ModalSpace
 from lfp.samples import SampleSpace
-from lfp.solvers.dense import Relaxation, rounding_of
 from lfp.status import Status, indefinite
 
 
@@ -20,8 +19,8 @@ def interpolate(
     *,
     space: str | Lattice | None = None,
     initial: Initial = None,
-    ridge: float = 0.0,
-    rtol: float = 1e-8,
+    ridge: check.Number = 0.0,
+    rtol: check.Number = 1e-8,
     throw: bool = True,
 ) -> "Interpolant":
     """The limit of `solve` for t -> infinity: among all interpolants the one of least norm.
@@ -56,16 +55,14 @@ def interpolate(
         x, y = _merge_repeated(x, y)
     start = np.zeros(len(y)) if initial is None else check.outputs_of("initial", initial, x)
     problem = make_space(law, space, x, y - start)
-    relaxation = Relaxation(problem.matrix, problem.source)
-    eigenvalues = relaxation.eigenvalues
-    state = relaxation.limit(ridge)
-    coefficients = problem.coefficients(state[None])
+    coefficients, square, eigenvalues = problem.limit(ridge)
     residual = problem.evaluate(x, coefficients)[0] + start - y
     relative = float(np.linalg.norm(residual) / (np.linalg.norm(y - start) or 1.0))
     validity = law.validity(x) if isinstance(law, TwoLayer) else np.nan
+    # rounding of the largest eigenvalue, as the smallest sees it
+    eps = np.finfo(float).eps
+    floor = min(1.0, float(eps * eigenvalues[-1] / max(eigenvalues[0], eps * eigenvalues[-1])))
     message = indefinite(eigenvalues, validity, problem.name, np.inf)
-    condition = (eigenvalues[-1] + ridge) / max(eigenvalues[0] + ridge, np.finfo(float).tiny)
-    floor = min(1.0, np.finfo(float).eps * condition)
     if not message and ridge == 0:
         message = _not_reached(eigenvalues, relative, rtol + floor, problem.name)
     if message and throw:
@@ -82,7 +79,6 @@ def interpolate(
         validity=float(validity),
         message=message,
     )
-    square = float(state @ problem.matrix @ state)
     return Interpolant(problem, coefficients, initial, float(np.sqrt(max(square, 0.0))), status)
 
 
@@ -102,7 +98,7 @@ def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _not_reached(eigenvalues: np.ndarray, residual: float, allowed: float, space: str) -> str:
-    if eigenvalues[0] <= rounding_of(eigenvalues) * 1e-3:
+    if eigenvalues[0] <= 10 * len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]:
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
             f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}): set ridge > 0 or leave out points "

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.fft import dct
 
 from lfp import _checks as check
+from lfp._checks import ArrayLike
 from lfp.laws import TwoLayer
 
 KINDS = ("free", "torus")
@@ -41,10 +41,10 @@ class Lattice:
         ValueError: period not positive, cutoff < 1, unknown kind or zero_mode.
     """
 
-    period: float
-    cutoff: int
+    period: check.Number
+    cutoff: int | np.integer
     kind: str = "free"
-    zero_mode: str | float = "excluded"
+    zero_mode: str | check.Number = "excluded"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "period", check.positive("period", self.period))

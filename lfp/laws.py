@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.special import gamma
 
 from lfp import _checks as check
+from lfp._checks import ArrayLike
 
 ACTIVATIONS = ("relu",)
 
@@ -41,16 +41,16 @@ class TwoLayer:
     """
 
     activation: str = "relu"
-    sigma_a: float = 1.0
-    sigma_w: float = 1.0
-    sigma_b: float = 10.0
+    sigma_a: check.Number = 1.0
+    sigma_w: check.Number = 1.0
+    sigma_b: check.Number = 10.0
 
     def __post_init__(self) -> None:
         check.choice("activation", self.activation, ACTIVATIONS)
         for name in ("sigma_a", "sigma_w", "sigma_b"):
             object.__setattr__(self, name, check.positive(name, getattr(self, name)))
 
-    def rates(self, xi: ArrayLike, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    def rates(self, xi: ArrayLike, dim: int | np.integer) -> tuple[np.ndarray, np.ndarray]:
         """Rates `(A, B)` of the a- and the b-gradient at the frequencies |xi|.
 
             A = C E[r^3] / (16 pi^4 |xi|^(d+3)),    B = C sigma_a^2 E[r] / (4 pi^2 |xi|^(d+1)),
@@ -77,7 +77,7 @@ class TwoLayer:
         mean_r3 = (d + 1) * self.sigma_w**2 * mean_r
         a_rate = constant * mean_r3 / (16 * np.pi**4 * frequency ** (d + 3))
         b_rate = constant * self.sigma_a**2 * mean_r / (4 * np.pi**2 * frequency ** (d + 1))
-        return a_rate, b_rate
+        return np.asarray(a_rate), np.asarray(b_rate)
 
     @property
     def affine(self) -> tuple[float, float]:
@@ -118,12 +118,18 @@ class TwoLayer:
             ValueError: non-finite or empty positions, different dimensions.
         """
         x1, x2 = _pair(x1, x2)
-        (constant, slope), (cubic, linear) = self.affine, self.powers
-        product = x1 @ x2.T
+        constant, slope = self.affine
+        return constant + slope * (x1 @ x2.T) + self.radial(x1, x2)
+
+    def radial(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
+        """The kernel without its affine part, `c_3 |z|^3 - c_1' (1 + x.x') |z|`, `(n1, n2)`.
+
+        Arguments and errors as for `kernel`. Alone it is not positive.
+        """
+        x1, x2 = _pair(x1, x2)
+        cubic, linear = self.powers
         distance = cdist(x1, x2)
-        return (
-            constant + slope * product + distance * (cubic * distance**2 - linear * (1 + product))
-        )
+        return distance * (cubic * distance**2 - linear * (1 + x1 @ x2.T))
 
     def ntk(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
         """Exact tangent kernel of the infinitely wide network at finite sigma_b.

@@ -7,6 +7,7 @@ from scipy.linalg import hankel, toeplitz
 from lfp import _checks as check
 from lfp.lattice import Lattice
 from lfp.laws import TwoLayer
+from lfp.solvers.dense import Relaxation
 from lfp.transforms import lattice_modes, lattice_values
 
 DISCRETISATION_ERROR = 0.01  # the error of the cutoff at which the answer counts as unresolved
@@ -51,9 +52,9 @@ class ModalSpace:
 
     def _gram_and_right(self, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """T and b from three complex transforms of five real vectors."""
-        x, n, cutoff = self.x, len(self.x), self.lattice.cutoff
+        x, n, cutoff = self.x, len(self.x), int(self.lattice.cutoff)
         pairs = np.stack([1 + 1j * x, x**2 + 1j * residual, x * residual + 0j])
-        packed = lattice_modes(x, pairs, self.lattice.period, 2 * cutoff) / n
+        packed = lattice_modes(x, pairs, float(self.lattice.period), 2 * cutoff) / n
         mirrored = packed[:, ::-1].conj()  # of real input: k and -k are conjugate
         half = slice(2 * cutoff, None)
         even, odd = ((packed + mirrored) / 2)[:, half], ((packed - mirrored) / 2j)[:, half]
@@ -65,7 +66,8 @@ class ModalSpace:
         if self.lattice.kind == "free":
             columns = [_project(moment, cutoff) for moment in moments]
             border = np.stack([np.concatenate(columns[:2]), np.concatenate(columns[1:])], axis=1)
-            corner = np.array([[m[0].real for m in moments[:2]], [m[0].real for m in moments[1:]]])
+            means = [float(np.real(moment[0])) for moment in moments]
+            corner = np.array([means[:2], means[1:]])
             gram = np.block([[gram, border], [border.T, corner]])
             right = np.concatenate([right, [of_residual[0], of_x_residual[0]]])
         return gram, right
@@ -82,8 +84,9 @@ class ModalSpace:
         if len(self.x) < len(self.weights):
             features = self._features()
             if self.free_constant:
-                features = features[:, 1:] - features[:, 1:].mean(axis=0)
-                residual = residual - residual.mean()
+                # an orthonormal basis of what is orthogonal to the constant
+                rows = scipy.linalg.null_space(np.ones((1, len(self.x)))).T
+                features, residual = rows @ features[:, 1:], rows @ residual
             self.factor = features / np.sqrt(len(self.x))
             self.source = residual / np.sqrt(len(self.x))
             gram_norm = np.linalg.norm(self.factor, 2) ** 2
@@ -112,6 +115,13 @@ class ModalSpace:
     def coefficients(self, states: np.ndarray) -> np.ndarray:
         """Coefficients `c = D G* s` of the real basis, `(T, modes)`."""
         return self._restore_constant((states @ self.factor) * self.weights)
+
+    def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
+        """Coefficients `(1, modes)`, squared norm and eigenvalues of `(S + ridge) s = q`."""
+        relaxation = Relaxation(self.matrix, self.source)
+        state = relaxation.limit(ridge)
+        square = float(state @ self.matrix @ state)
+        return self.coefficients(state[None]), square, relaxation.eigenvalues + ridge
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
         """`(T D, b)` of the modal equation itself, `s' = b - T D s`, for an ODE integrator."""
@@ -153,8 +163,8 @@ class ModalSpace:
         packed = _complex_modes(coefficients[:, :size]) + 1j * _complex_modes(
             coefficients[:, size : 2 * size]
         )
-        values = lattice_values(position, packed, self.lattice.period)
-        outputs = values.real + position * values.imag
+        values = lattice_values(position, packed, float(self.lattice.period))
+        outputs = np.real(values) + position * np.imag(values)
         if self.lattice.kind == "free":
             outputs += coefficients[:, -2:-1] + coefficients[:, -1:] * position
         return outputs
@@ -166,7 +176,7 @@ def _real_gram(moment: np.ndarray, cutoff: int) -> np.ndarray:
     Products of cosines and sines are sums over k - l (Toeplitz) and k + l (Hankel).
     """
     k = np.arange(cutoff + 1)
-    cosine, sine = moment.real, -moment.imag
+    cosine, sine = np.real(moment), -np.imag(moment)
     difference, total = toeplitz(cosine[k]), hankel(cosine[k], cosine[cutoff:])
     odd_difference = toeplitz(-sine[k], sine[k])  # sin of (l - k)
     odd_total = hankel(sine[k], sine[cutoff:])
@@ -181,8 +191,10 @@ def _real_gram(moment: np.ndarray, cutoff: int) -> np.ndarray:
 def _project(moment: np.ndarray, cutoff: int) -> np.ndarray:
     """`(1/n) sum_i g_i phi(x_i)` in the real basis, from the moments of g."""
     used = moment[: cutoff + 1]
-    constant = used[:1].real
-    return np.concatenate([constant, np.sqrt(2) * used[1:].real, -np.sqrt(2) * used[1:].imag])
+    constant = np.real(used[:1])
+    return np.concatenate(
+        [constant, np.sqrt(2) * np.real(used[1:]), -np.sqrt(2) * np.imag(used[1:])]
+    )
 
 
 def _complex_modes(real: np.ndarray) -> np.ndarray:

@@ -22,8 +22,9 @@ class Status:
             known to `eps * lambda_max`, or the tolerance of the integrator.
         resolved_until: time until which the cutoff of the lattice costs at most one per
             cent; infinite in sample space.
-        lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n (of its nonzero part where
-            the lattice has fewer modes than there are samples), per unit of time.
+        lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n per unit of time: of its
+            nonzero part where a lattice has fewer modes than there are samples, and of what is
+            left after eliminating the affine functions for an interpolant of a law.
         validity: `(sigma_w max|x| / sigma_b)^2`, the size of the difference between the LFP
             kernel and the exact tangent kernel; NaN when a bare kernel was given.
         message: what is wrong and what helps; empty when nothing is.
@@ -57,14 +58,12 @@ def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float
             f"{eigenvalues[-1]:.3g}) and its flow blows up before t = {last:.3g}: "
             f"use a larger cutoff or a larger period, or larger sigma_b"
         )
-    parameter = (
-        ""
-        if np.isnan(validity)
-        else (
-            f"; the validity parameter (sigma_w max|x| / sigma_b)^2 is {validity:.3g} and should be "
-            f"well below 1"
+    parameter = ""
+    if not np.isnan(validity):
+        parameter = (
+            f"; the validity parameter (sigma_w max|x| / sigma_b)^2 is {validity:.3g} "
+            f"and should be well below 1"
         )
-    )
     return (
         f"the kernel is indefinite: K(X, X)/n has the eigenvalue {least:.3g} (largest "
         f"{eigenvalues[-1]:.3g}), so the flow would blow up{parameter}. "

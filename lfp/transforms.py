@@ -6,9 +6,9 @@ functions on a lattice of period P are `h(x) = sum_k c_k exp(2 pi i k x / P)`.
 
 import finufft
 import numpy as np
-from numpy.typing import ArrayLike
 
 from lfp import _checks as check
+from lfp._checks import ArrayLike
 
 ACCURACY = 1e-13  # FINUFFT's tolerance, near the best it reaches in float64
 THREADED_FROM = 1_000_000  # below this many points one thread is faster
@@ -16,6 +16,9 @@ THREADED_FROM = 1_000_000  # below this many points one thread is faster
 
 def nudft(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
     """Sampled transform `y^_k = (1/n) sum_i y_i exp(-2 pi i xi_k.x_i)` through FINUFFT.
+
+    Where the grid that FINUFFT needs, the product over the axes of (extent of x) x (extent of
+    xi), has more points than the sum has terms, the sum is taken as it stands.
 
     Args:
         x: positions `(n, d)`, d = 1, 2, 3, or `(n,)` when d = 1.
@@ -34,6 +37,8 @@ def nudft(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
     n, dim = x.shape
     if dim > 3:
         raise ValueError(f"x must have dimension 1, 2 or 3, got {dim}; use nudft_direct")
+    if n * len(xi) <= _grid_points(x, xi):
+        return nudft_direct(x, values, xi)
     strengths = np.ascontiguousarray(values.reshape(n, -1).T)
     transform = {1: finufft.nufft1d3, 2: finufft.nufft2d3, 3: finufft.nufft3d3}[dim]
     result = transform(
@@ -81,6 +86,11 @@ def lattice_values(x: np.ndarray, coefficients: np.ndarray, period: float) -> np
         eps=ACCURACY,
         nthreads=_threads(len(x)),
     )
+
+
+def _grid_points(x: np.ndarray, xi: np.ndarray) -> float:
+    """Points of FINUFFT's fine grid for a type-3 transform, upsampled twice."""
+    return float(np.prod(2 * (2 * np.ptp(x, axis=0) * np.ptp(xi, axis=0) + 16)))
 
 
 def _phase(x: np.ndarray, period: float) -> np.ndarray:

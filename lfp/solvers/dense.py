@@ -29,14 +29,15 @@ class Relaxation:
         return (gain * self.source) @ self.vectors.T
 
     def limit(self, ridge: float) -> np.ndarray:
-        """`(S + ridge)^-1 q`, eigenvalues within rounding of zero left out; shape `(size,)`."""
+        """`(S + ridge)^-1 q`, shape `(size,)`; eigenvalues not above zero are left out."""
         shifted = self.eigenvalues + ridge
-        used = shifted > rounding_of(self.eigenvalues)
-        weights = np.divide(self.source, shifted, out=np.zeros_like(shifted), where=used)
-        return self.vectors @ weights
+        used = shifted > 0
+        return self.vectors @ np.divide(
+            self.source, shifted, out=np.zeros_like(shifted), where=used
+        )
 
 
 def rounding_of(eigenvalues: np.ndarray) -> float:
-    """What an eigenvalue near zero is worth, for eigenvalues in ascending order."""
+    """Size below which a computed eigenvalue may be zero, for eigenvalues in ascending order."""
     relative = max(1e-12, 10 * len(eigenvalues) * np.finfo(float).eps)
     return relative * float(eigenvalues[-1])
