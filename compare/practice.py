@@ -15,7 +15,7 @@ from compare.study import Study
 
 def measure(study: Study, task: Task, *, progress: bool) -> Arrays:
     """Every network of the study, trained and linearised, with its measures."""
-    rows = study.combinations()
+    rows = study.rows()
     arrays = Arrays(
         {
             "width": sorted({row.width for row in rows}),
@@ -27,9 +27,8 @@ def measure(study: Study, task: Task, *, progress: bool) -> Arrays:
     total = sum(row.seeds for row in rows)
     with tqdm(total=total, unit="network", disable=not progress, file=sys.stderr) as bar:
         for row in rows:
-            bar.set_description(
-                f"width {row.width}, {row.initialization}, alpha {row.lazy_scale:g}"
-            )
+            what = f"{row.initialization}, alpha {row.lazy_scale:g}"
+            bar.set_description(f"width {row.width}, {what}")
             _train(study.initialization, task, row, arrays)
             bar.update(row.seeds)
     return arrays

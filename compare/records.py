@@ -14,7 +14,7 @@ def decode(kind: Any, value: object, where: str) -> Any:
         ValueError: for a key that the record does not have or a missing one.
         TypeError: for a value of another kind.
     """
-    if is_dataclass(kind) and isinstance(value, dict):
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
         hints = get_type_hints(kind)
         for key in value:
             if key not in hints:
@@ -23,7 +23,8 @@ def decode(kind: Any, value: object, where: str) -> Any:
         prefix = f"{where}." if where else ""
         items = {key: decode(hints[key], item, prefix + key) for key, item in value.items()}
         for field in fields(kind):
-            if field.name not in items and field.default is MISSING:
+            required = field.default is MISSING and field.default_factory is MISSING
+            if required and field.name not in items:
                 raise ValueError(f"missing key {prefix + field.name!r}")
         return kind(**items)
     if kind == Number and type(value) in (int, float):
@@ -37,9 +38,9 @@ def decode(kind: Any, value: object, where: str) -> Any:
     if get_origin(kind) is tuple and isinstance(value, list):
         item, *rest = get_args(kind)
         if rest == [...]:
-            return tuple(decode(item, entry, where) for entry in value)
+            return tuple(decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
         if len(value) == 1 + len(rest):
-            return tuple(decode(item, entry, where) for entry in value)
+            return tuple(decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise TypeError(f"{where} must be {describe(kind)}, got {value!r}")

@@ -26,7 +26,7 @@ CONVENTIONS = (
 
 def compute(study: Study, *, progress: bool) -> xarray.Dataset:
     """See `compare.study.run`."""
-    if not jax.config.jax_enable_x64:
+    if jax.dtypes.canonicalize_dtype(np.float64) != np.float64:
         raise ValueError(
             "a study needs 64-bit floats in JAX: call jax.config.update('jax_enable_x64', True) "
             "before the first array is made"
@@ -106,7 +106,7 @@ def _attributes(study: Study, task: Task, samples: Samples) -> dict:
         "name": study.name,
         "study": study.to_toml(),
         "conventions": CONVENTIONS,
-        "removed": "affine part (least squares of 1 and x) of data and outputs before every spectrum",
+        "removed": "affine part (least squares of 1 and x) of data and outputs, before each spectrum",
         "lambda_max": task.lambda_max,
         "validity": float(task.law.validity(task.x)),
         "x_name": samples.original.x_name,

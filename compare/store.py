@@ -51,8 +51,8 @@ def save(dataset: "xarray.Dataset", folder: str | os.PathLike[str]) -> Path:
         if variable.dtype.kind in "fc" and variable.ndim > 1
     }
     with replacing(path) as place:
-        # NetCDF 4 has no complex type; HDF5 stores it as a compound of two floats
-        dataset.to_netcdf(place, engine="h5netcdf", invalid_netcdf=True, encoding=encoding)
+        # complex numbers become compounds of two floats, as NetCDF 4.9 defines them
+        dataset.to_netcdf(place, engine="h5netcdf", encoding=encoding)
     return path
 
 

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,10 @@ class Study:
     name: str
     data: Data
     networks: tuple[Networks, ...]
-    initialization: Initialization = Initialization()
-    time: Time = Time()
-    frequencies: Frequencies = Frequencies()
-    probe: Probe = Probe()
+    initialization: Initialization = field(default_factory=Initialization)
+    time: Time = field(default_factory=Time)
+    frequencies: Frequencies = field(default_factory=Frequencies)
+    probe: Probe = field(default_factory=Probe)
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum():
@@ -118,14 +118,13 @@ def names() -> dict[str, tuple[str, ...]]:
     studies of their own that are run and drawn together.
     """
     shipped: dict[str, tuple[str, ...]] = {}
-    for entry in sorted(files("compare").joinpath("studies").iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".toml"):
+    folder = files("compare").joinpath("studies")
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if entry.is_dir():
+            parts = sorted(item.name for item in entry.iterdir() if item.name.endswith(".toml"))
+            shipped[entry.name] = tuple(f"{entry.name}/{part[:-5]}" for part in parts)
+        elif entry.name.endswith(".toml"):
             shipped[entry.name[:-5]] = (entry.name[:-5],)
-        elif entry.is_dir():
-            parts = sorted(
-                item.name[:-5] for item in entry.iterdir() if item.name.endswith(".toml")
-            )
-            shipped[entry.name] = tuple(f"{entry.name}/{part}" for part in parts)
     return shipped
 
 
@@ -182,7 +181,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, Path | None]:
     place = Path(path)
     if place.suffix != ".toml":
         raise ValueError(
-            f"unknown study {str(path)!r}; known are {', '.join(shipped)}, or a file ending in .toml"
+            f"unknown study {str(path)!r}; known are {', '.join(shipped)}, or a file *.toml"
         )
     try:
         return place.read_text(encoding="utf-8"), place.parent

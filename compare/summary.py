@@ -42,4 +42,4 @@ def _moments(values: xarray.DataArray) -> tuple[xarray.DataArray, xarray.DataArr
     count = values.notnull().sum("seed")
     mean = values.sum("seed") / count.where(count > 0, np.nan)
     squares = ((values - mean) ** 2).sum("seed")
-    return mean, np.sqrt(squares / (count - 1).where(count > 1, np.nan))
+    return mean, (squares / (count - 1).where(count > 1, np.nan)) ** 0.5

@@ -48,17 +48,9 @@ def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]
                 "distance": at["largest_distance_network"],
             }
             values = {name: float(value) for name, value in numbers.items()}
-            records.append(
-                {
-                    **{
-                        name: value if np.isfinite(value) else None
-                        for name, value in values.items()
-                    },
-                    **group,
-                    "learned": int(at["learned_network"]),
-                    "seeds": int(at["seeds"]),
-                }
-            )
+            found = {key: value if np.isfinite(value) else None for key, value in values.items()}
+            counts = {"learned": int(at["learned_network"]), "seeds": int(at["seeds"])}
+            records.append({**found, **group, **counts})
     return records
 
 

@@ -1,0 +1,146 @@
+"""The command `lfp`: run a study, list the shipped ones."""
+
+import json as json_format
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from compare import store, table
+from compare.sections import Data
+from compare.study import Study, names
+from compare.study import run as compute
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the console script `lfp`.
+
+    Args:
+        argv: arguments without the program's name; None takes those of the process.
+
+    Returns:
+        Exit code: 0, 2 after an error in what was asked for (told in one line on the standard
+        error stream), 130 after Ctrl-C.
+    """
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            {"run": run, "list": list_studies},
+            prog="lfp",
+            description="When is each frequency learned: theory and networks on one time axis.",
+            args=None if argv is None else list(argv),
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except ValueError as error:
+        print(f"lfp: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lfp: interrupted; no file was left half written", file=sys.stderr)
+        return 130
+
+
+def list_studies() -> int:
+    """List the shipped studies."""
+    for name, parts in names().items():
+        print(name if parts == (name,) else f"{name}  ({', '.join(parts)})")
+    return 0
+
+
+def run(
+    study: tyro.conf.Positional[str | None] = None,
+    *,
+    data: Path | None = None,
+    x: str | None = None,
+    y: str | None = None,
+    full: bool = False,
+    out: Path = Path("results"),
+    json: bool = False,
+) -> int:
+    """Compute a study; write its numbers (NetCDF) and its figure (PNG), print its table.
+
+    Args:
+        study: name of a shipped study (see `lfp list`) or a file ending in .toml; co2 if left out.
+        data: a CSV file whose data take the place of the study's.
+        x: its column of abscissas: numbers, or dates (ISO or YYYYMMDD) that become years.
+        y: its column of values.
+        full: the long setting of the study.
+        out: folder to write to.
+        json: print the table as JSON instead of text.
+    """
+    studies = _chosen(study, data, x, y, full=full)
+    folder = store.writable(out)
+    _prepare_jax()
+    datasets, paths = [], []
+    for item in studies:
+        datasets.append(compute(item, progress=True))
+        paths.append(store.save(datasets[-1], folder))
+    figure = paths[0].with_suffix(".png") if len(paths) == 1 else folder / f"{study}.png"
+    _draw(datasets, figure)
+    if json:
+        print(_as_json(datasets, paths, figure))
+        return 0
+    for dataset in datasets:
+        print(f"{dataset.attrs['name']}\n{table.text(dataset)}\n")
+    for path in paths:
+        print(f"wrote {path} (every number, NetCDF)")
+    print(f"wrote {figure} (figure)")
+    return 0
+
+
+def _chosen(
+    name: str | None, data: Path | None, x: str | None, y: str | None, *, full: bool
+) -> list[Study]:
+    """The studies that the arguments ask for."""
+    if data is None and (x is not None or y is not None):
+        raise ValueError("--x and --y name columns of a file: give it with --data FILE.csv")
+    if data is not None and (x is None or y is None):
+        raise ValueError("--data needs the columns to use: --x COLUMN --y COLUMN")
+    if name is None and data is None:
+        raise ValueError(f"which study? Known are {', '.join(names())}, a file *.toml, or --data")
+    name = name or "co2"
+    try:
+        studies = [Study.from_toml(part, full=full) for part in names().get(name, (name,))]
+    except TypeError as error:  # a value of the wrong kind in a file is a mistake like the others
+        raise ValueError(str(error)) from error
+    if data is None:
+        return studies
+    if len(studies) > 1:
+        raise ValueError(f"--data takes the place of one study's data, {name} is a group")
+    return [replace(studies[0], name=_plain(data.stem), data=Data(file=str(data), x=x, y=y))]
+
+
+def _plain(stem: str) -> str:
+    """A file's stem as the name of a study."""
+    return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in stem)
+
+
+def _prepare_jax() -> None:
+    """A script's choices, made before jax is imported: 64-bit floats, one device per core."""
+    if "jax" not in sys.modules:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "device_count" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=2".strip()
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+def _draw(datasets: list["xarray.Dataset"], path: Path) -> None:
+    from compare import plots  # matplotlib takes half a second to import
+
+    with store.replacing(path) as place:
+        plots.save(plots.of_studies(datasets), place)
+
+
+def _as_json(datasets: list["xarray.Dataset"], paths: list[Path], figure: Path) -> str:
+    studies = [
+        {"name": dataset.attrs["name"], "file": str(path), "table": table.rows(dataset)}
+        for dataset, path in zip(datasets, paths, strict=True)
+    ]
+    return json_format.dumps({"studies": studies, "figure": str(figure)}, indent=2)
