@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy import typing as npt
 
-Number = float | int | np.floating | np.integer
+Number = float | int  # an int is no float to a run-time type checker
 ArrayLike = npt.ArrayLike | float | int  # numpy's own leaves plain floats to typing's rules
 
 
@@ -109,12 +109,16 @@ def outputs_of(name: str, function: Callable[..., ArrayLike], x: np.ndarray) -> 
     return values
 
 
-def fits_in_memory(size: int, *, what: str, instead: str) -> None:
-    """Raise unless a dense eigendecomposition of `size` unknowns fits in half the memory."""
-    needed = 4 * 8 * size**2  # the matrix, its eigenvectors and LAPACK's work space
+def fits_in_memory(needed: int, *, what: str, instead: str) -> None:
+    """Raise unless `needed` bytes are at most half of this machine's memory."""
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     if needed > available:
         raise ValueError(
-            f"the dense solver needs {needed:,} bytes for {size:,} {what}, "
-            f"more than half of this machine's memory ({available:,} bytes); {instead}"
+            f"the dense solver needs {needed:,} bytes for {what}, more than half of this "
+            f"machine's memory ({available:,} bytes); {instead}"
         )
+
+
+def eigendecomposition_bytes(size: int) -> int:
+    """The matrix, its eigenvectors and LAPACK's work space."""
+    return 4 * 8 * size**2

@@ -22,10 +22,10 @@ def lattice_frequencies(period: float, cutoff: int) -> np.ndarray:
 def time_factor(
     *,
     loss: str = "half_mean",
-    samples: int | np.integer = 1,
-    outputs: int | np.integer = 1,
+    samples: int = 1,
+    outputs: int = 1,
     prefactor: str = "1/sqrt(width)",
-    width: int | np.integer = 1,
+    width: int = 1,
     output_scale: check.Number = 1.0,
 ) -> float:
     """Factor between another convention's time and ours: `t_here = factor * t_there`.

@@ -106,9 +106,7 @@ def solve(
     return Flow(problem, lambda t: to_coefficients(states(t)), x, y, times, initial, status)
 
 
-def times(
-    law: Law, x: ArrayLike, decades: check.Number = 6, points: int | np.integer = 100
-) -> np.ndarray:
+def times(law: Law, x: ArrayLike, decades: check.Number = 6, points: int = 100) -> np.ndarray:
     """Times `(points,)`, log-spaced over `decades`, from `1/lambda_max` of K(X, X)/n on.
 
     Args:
@@ -123,7 +121,11 @@ def times(
     x = check.points("x", x)
     decades = check.positive("decades", decades)
     points = check.integer("points", points, least=2)
-    check.fits_in_memory(len(x), what="samples", instead="take a subset of x")
+    check.fits_in_memory(
+        check.eigendecomposition_bytes(len(x)),
+        what=f"{len(x):,} samples",
+        instead="take a subset of x",
+    )
     gram = kernel_matrix(_kernel_of(law), x, x)
     n = len(x)
     largest = scipy.linalg.eigvalsh((gram + gram.T) / (2 * n), subset_by_index=[n - 1, n - 1])

@@ -9,6 +9,7 @@ from lfp.lattice import Lattice
 from lfp.laws import TwoLayer
 from lfp.modes import ModalSpace
 from lfp.samples import SampleSpace
+from lfp.solvers.dense import numerically_zero
 from lfp.status import Status, indefinite
 
 
@@ -59,9 +60,9 @@ def interpolate(
     residual = problem.evaluate(x, coefficients)[0] + start - y
     relative = float(np.linalg.norm(residual) / (np.linalg.norm(y - start) or 1.0))
     validity = law.validity(x) if isinstance(law, TwoLayer) else np.nan
-    # rounding of the largest eigenvalue, as the smallest sees it
-    eps = np.finfo(float).eps
-    floor = min(1.0, float(eps * eigenvalues[-1] / max(eigenvalues[0], eps * eigenvalues[-1])))
+    # rounding of the largest eigenvalue, as the smallest one in use sees it
+    used = eigenvalues[~numerically_zero(eigenvalues)]
+    floor = np.finfo(float).eps * eigenvalues[-1] / used[0] if used.size else 1.0
     message = indefinite(eigenvalues, validity, problem.name, np.inf)
     if not message and ridge == 0:
         message = _not_reached(eigenvalues, relative, rtol + floor, problem.name)
@@ -98,13 +99,14 @@ def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _not_reached(eigenvalues: np.ndarray, residual: float, allowed: float, space: str) -> str:
-    if eigenvalues[0] <= 10 * len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]:
+    # a lattice may have modes that nothing needs; only the residual tells
+    if space == "samples" and numerically_zero(eigenvalues)[0]:
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
             f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}): set ridge > 0 or leave out points "
             f"that nearly coincide"
         )
-    if residual > allowed:
+    if not residual <= allowed:
         advice = "use a larger cutoff" if space == "lattice" else "set ridge > 0"
         return f"the relative residual at the samples is {residual:.3g}: {advice}"
     return ""

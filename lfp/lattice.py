@@ -42,7 +42,7 @@ class Lattice:
     """
 
     period: check.Number
-    cutoff: int | np.integer
+    cutoff: int
     kind: str = "free"
     zero_mode: str | check.Number = "excluded"
 
@@ -122,7 +122,7 @@ def _windowed_powers(period: float, cutoff: int, flat: float) -> tuple[np.ndarra
     smooth1 = window * z + period * bernoulli2
     smooth3 = window * z**3 + period**3 / 2 * bernoulli4
     rest1, rest3 = (dct(values, type=1)[: cutoff + 1] / (2 * size) for values in (smooth1, smooth3))
-    k = np.arange(1, cutoff + 1)
+    k = np.arange(1.0, cutoff + 1)  # float: k^4 overflows an integer
     rest1[1:] -= period / (2 * np.pi**2 * k**2)
     rest3[1:] += 3 * period**3 / (4 * np.pi**4 * k**4)
     return rest1, rest3

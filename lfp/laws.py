@@ -50,7 +50,7 @@ class TwoLayer:
         for name in ("sigma_a", "sigma_w", "sigma_b"):
             object.__setattr__(self, name, check.positive(name, getattr(self, name)))
 
-    def rates(self, xi: ArrayLike, dim: int | np.integer) -> tuple[np.ndarray, np.ndarray]:
+    def rates(self, xi: ArrayLike, dim: int) -> tuple[np.ndarray, np.ndarray]:
         """Rates `(A, B)` of the a- and the b-gradient at the frequencies |xi|.
 
             A = C E[r^3] / (16 pi^4 |xi|^(d+3)),    B = C sigma_a^2 E[r] / (4 pi^2 |xi|^(d+1)),

@@ -1,5 +1,7 @@
 """The flow in Fourier space: unknowns are the coefficients of the modes of a Lattice."""
 
+from functools import cached_property
+
 import numpy as np
 import scipy.linalg
 from scipy.linalg import hankel, toeplitz
@@ -32,29 +34,63 @@ class ModalSpace:
         self, law: TwoLayer, lattice: Lattice, x: np.ndarray, residual: np.ndarray
     ) -> None:
         self.reach = lattice.reach(x)
-        self.lattice, self.x = lattice, x[:, 0]
-        stationary, modulated = lattice.coefficients(law, self.reach)
-        self.weights = np.concatenate([stationary, stationary[1:], modulated, modulated[1:]])
-        if lattice.kind == "free":
-            self.weights = np.concatenate([self.weights, law.affine])
+        self.lattice, self.x, self.residual = lattice, x[:, 0], residual
+        n, modes = len(x), 2 * (2 * lattice.cutoff + 1) + (2 if lattice.kind == "free" else 0)
+        needed = 3 * 8 * n * modes if n < modes else check.eigendecomposition_bytes(modes)
         check.fits_in_memory(
-            len(self.weights), what="modes", instead="use a smaller cutoff or space='samples'"
+            needed,
+            what=f"{n:,} samples and {modes:,} modes",
+            instead="use a smaller cutoff or space='samples'",
         )
-        self.gram, self.right = self._gram_and_right(residual)
+        stationary, modulated = lattice.coefficients(law, self.reach)
+        weights = np.concatenate([stationary, stationary[1:], modulated, modulated[1:]])
+        if lattice.kind == "free":
+            weights = np.concatenate([weights, law.affine])
         self.free_constant = lattice.zero_mode == "free"
-        if self.free_constant:
-            self._eliminate_constant()
-        gram_norm = self._symmetrise(residual)
+        self.weights = weights[1:] if self.free_constant else weights
+        gram_norm = self._symmetrise_features() if n < modes else self._symmetrise_gram()
+        self.matrix = (self.factor * self.weights) @ self.factor.T
+        self.matrix = (self.matrix + self.matrix.T) / 2
         # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
         a_rate, b_rate = law.rates((lattice.cutoff + 1) / lattice.period, 1)
         tail = (a_rate + b_rate * (1 + np.max(self.x**2))) / lattice.period
         self.resolved_until = float(DISCRETISATION_ERROR / (tail * gram_norm))
 
-    def _gram_and_right(self, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _symmetrise_features(self) -> float:
+        """Set G = F/sqrt(n) and q; return the norm of T."""
+        features, residual = self._features(), self.residual
+        if self.free_constant:
+            # an orthonormal basis of what is orthogonal to the constant
+            rows = scipy.linalg.null_space(np.ones((1, len(self.x)))).T
+            features, residual = rows @ features[:, 1:], rows @ residual
+        self.factor = features / np.sqrt(len(self.x))
+        self.source = residual / np.sqrt(len(self.x))
+        return float(np.linalg.norm(self.factor, 2) ** 2)
+
+    def _symmetrise_gram(self) -> float:
+        """Set G and q from the eigenvectors of T; return the norm of T."""
+        gram, right = self.normal_equations
+        values, vectors = scipy.linalg.eigh(gram)
+        keep = values > len(values) * np.finfo(float).eps * values[-1]
+        root = np.sqrt(values[keep])
+        self.factor = root[:, None] * vectors[:, keep].T
+        self.source = (vectors[:, keep].T @ right) / root
+        return float(values[-1])
+
+    @cached_property
+    def normal_equations(self) -> tuple[np.ndarray, np.ndarray]:
+        """T and b, without the constant where it is free (Schur complement, T_00 = 1)."""
+        gram, right = self._gram_and_right()
+        if not self.free_constant:
+            return gram, right
+        row = gram[0, 1:]
+        return gram[1:, 1:] - np.outer(row, row), right[1:] - row * right[0]
+
+    def _gram_and_right(self) -> tuple[np.ndarray, np.ndarray]:
         """T and b from three complex transforms of five real vectors."""
-        x, n, cutoff = self.x, len(self.x), int(self.lattice.cutoff)
+        x, residual, n, cutoff = self.x, self.residual, len(self.x), self.lattice.cutoff
         pairs = np.stack([1 + 1j * x, x**2 + 1j * residual, x * residual + 0j])
-        packed = lattice_modes(x, pairs, float(self.lattice.period), 2 * cutoff) / n
+        packed = lattice_modes(x, pairs, self.lattice.period, 2 * cutoff) / n
         mirrored = packed[:, ::-1].conj()  # of real input: k and -k are conjugate
         half = slice(2 * cutoff, None)
         even, odd = ((packed + mirrored) / 2)[:, half], ((packed - mirrored) / 2j)[:, half]
@@ -71,35 +107,6 @@ class ModalSpace:
             gram = np.block([[gram, border], [border.T, corner]])
             right = np.concatenate([right, [of_residual[0], of_x_residual[0]]])
         return gram, right
-
-    def _eliminate_constant(self) -> None:
-        """Replace T and b by their Schur complements in the constant (T_00 = 1)."""
-        self.constant_row, self.constant_right = self.gram[0, 1:], self.right[0]
-        self.weights = self.weights[1:]
-        self.right = self.right[1:] - self.constant_row * self.constant_right
-        self.gram = self.gram[1:, 1:] - np.outer(self.constant_row, self.constant_row)
-
-    def _symmetrise(self, residual: np.ndarray) -> float:
-        """Set factor G, matrix S and source q of the symmetric form; return the norm of T."""
-        if len(self.x) < len(self.weights):
-            features = self._features()
-            if self.free_constant:
-                # an orthonormal basis of what is orthogonal to the constant
-                rows = scipy.linalg.null_space(np.ones((1, len(self.x)))).T
-                features, residual = rows @ features[:, 1:], rows @ residual
-            self.factor = features / np.sqrt(len(self.x))
-            self.source = residual / np.sqrt(len(self.x))
-            gram_norm = np.linalg.norm(self.factor, 2) ** 2
-        else:
-            values, vectors = scipy.linalg.eigh(self.gram)
-            gram_norm = values[-1]
-            keep = values > len(values) * np.finfo(float).eps * values[-1]
-            root = np.sqrt(values[keep])
-            self.factor = root[:, None] * vectors[:, keep].T
-            self.source = (vectors[:, keep].T @ self.right) / root
-        self.matrix = (self.factor * self.weights) @ self.factor.T
-        self.matrix = (self.matrix + self.matrix.T) / 2
-        return float(gram_norm)
 
     def _features(self) -> np.ndarray:
         """F written out, `(n, modes)`."""
@@ -125,16 +132,19 @@ class ModalSpace:
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
         """`(T D, b)` of the modal equation itself, `s' = b - T D s`, for an ODE integrator."""
-        return self.gram * self.weights, self.right
+        gram, right = self.normal_equations
+        return gram * self.weights, right
 
     def coefficients_from_general(self, states: np.ndarray) -> np.ndarray:
         """Coefficients `c = D s`, `(T, modes)`, of states of the general form."""
         return self._restore_constant(states * self.weights)
 
     def _restore_constant(self, coefficients: np.ndarray) -> np.ndarray:
+        """Put the free constant, which keeps the mean residual at zero, before the others."""
         if not self.free_constant:
             return coefficients
-        constant = self.constant_right - coefficients @ self.constant_row
+        trial = np.column_stack([np.zeros(len(coefficients)), coefficients])
+        constant = np.mean(self.residual - self._outputs(self.x, trial), axis=1)
         return np.column_stack([constant, coefficients])
 
     def complex_coefficients(self, coefficients: np.ndarray) -> np.ndarray:
@@ -158,12 +168,15 @@ class ModalSpace:
                 f"x must stay within {self.reach:g} of every sample on this Lattice, got a "
                 f"distance of {distance:g}; use a period of at least {3 * distance:g}"
             )
+        return self._outputs(position, coefficients)
+
+    def _outputs(self, position: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         size = 2 * self.lattice.cutoff + 1
         # both parts are real functions: they travel as real and imaginary part of one pass
         packed = _complex_modes(coefficients[:, :size]) + 1j * _complex_modes(
             coefficients[:, size : 2 * size]
         )
-        values = lattice_values(position, packed, float(self.lattice.period))
+        values = lattice_values(position, packed, self.lattice.period)
         outputs = np.real(values) + position * np.imag(values)
         if self.lattice.kind == "free":
             outputs += coefficients[:, -2:-1] + coefficients[:, -1:] * position

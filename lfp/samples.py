@@ -35,7 +35,9 @@ class SampleSpace:
     ) -> None:
         n, d = x.shape
         check.fits_in_memory(
-            n, what="samples", instead="use space=lfp.Lattice(...) in d = 1, or fewer samples"
+            check.eigendecomposition_bytes(n),
+            what=f"{n:,} samples",
+            instead="use space=lfp.Lattice(...) in d = 1, or fewer samples",
         )
         self.x, self.residual = x, residual
         if isinstance(law, TwoLayer):

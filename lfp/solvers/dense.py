@@ -29,15 +29,20 @@ class Relaxation:
         return (gain * self.source) @ self.vectors.T
 
     def limit(self, ridge: float) -> np.ndarray:
-        """`(S + ridge)^-1 q`, shape `(size,)`; eigenvalues not above zero are left out."""
+        """`(S + ridge)^-1 q`, shape `(size,)`; numerically zero eigenvalues are left out."""
         shifted = self.eigenvalues + ridge
-        used = shifted > 0
+        used = ~numerically_zero(shifted)
         return self.vectors @ np.divide(
             self.source, shifted, out=np.zeros_like(shifted), where=used
         )
 
 
+def numerically_zero(eigenvalues: np.ndarray) -> np.ndarray:
+    """Which of the ascending eigenvalues an inverse must not use."""
+    return eigenvalues <= len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]
+
+
 def rounding_of(eigenvalues: np.ndarray) -> float:
-    """Size below which a computed eigenvalue may be zero, for eigenvalues in ascending order."""
+    """How far below zero rounding may push an eigenvalue, for eigenvalues in ascending order."""
     relative = max(1e-12, 10 * len(eigenvalues) * np.finfo(float).eps)
     return relative * float(eigenvalues[-1])
