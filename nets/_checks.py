@@ -104,6 +104,15 @@ def check_network(net: Any) -> None:
         raise ValueError("net must have finite parameters, got NaN or infinity among them")
 
 
+def check_outputs(net: Any, points: np.ndarray) -> None:
+    """Refuse a network that does not take these points or gives more than one output each."""
+    shape = eqx.filter_eval_shape(net, points).shape
+    if shape != (len(points),):
+        raise ValueError(
+            f"net must give one output for each point, shape ({len(points)},), got {shape}"
+        )
+
+
 def require_float64(what: str) -> None:
     """The time integration resolves condition numbers of 1e6 and more: float32 cannot."""
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]

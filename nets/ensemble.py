@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from nets._threads import one_blas_thread
 from nets.run import Run, stack
 
 
@@ -27,5 +28,7 @@ def ensemble(make: Callable[[Any], Any], keys: Any, run: Callable[[Any], Run]) -
     """
     if len(keys) == 0:
         raise ValueError("keys must hold at least one key, got none")
-    with ThreadPoolExecutor(min(len(keys), os.cpu_count() or 1)) as pool:
+    workers = min(len(keys), os.cpu_count() or 1)
+    # one limit around all: the runs' own limits would lift each other's when they end
+    with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
         return stack(list(pool.map(lambda key: run(make(key)), keys)))

@@ -59,8 +59,8 @@ class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
     Exact at both ends, and of second order in between, like the steps themselves.
     """
 
-    t0: Array
-    t1: Array
+    t0: Array  # pyright: ignore[reportIncompatibleVariableOverride]
+    t1: Array  # pyright: ignore[reportIncompatibleVariableOverride]
     problem: LeastSquares
     theta: Any
     middle: Any
@@ -82,7 +82,8 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
     linearised again and theta moves from theta_0 for the whole step h:
 
         theta_m = theta_0 - J^T   phi(h/2 K/n) (h/2) r / n
-        theta_1 = theta_0 - J_m^T phi(h K_m/n)  h  r_m / n,   r_m = r(theta_m) + J_m (theta_0 - theta_m)
+        theta_1 = theta_0 - J_m^T phi(h K_m/n)  h  r_m / n
+        r_m     = r(theta_m) + J_m (theta_0 - theta_m)
 
     with `phi(z) = (1 - e^-z)/z`. The idea of exponential Rosenbrock methods (Hochbruck, Ostermann
     2010, Exponential integrators, section 2.4), with the Gauss-Newton part of the Hessian in place

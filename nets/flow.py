@@ -14,12 +14,14 @@ from nets._checks import (
     as_times,
     as_values,
     check_network,
+    check_outputs,
     check_same_dimension,
     one_of,
     require_float64,
 )
 from nets._integrate import Solver, integrate
 from nets._problem import pose
+from nets._threads import one_blas_thread
 from nets.chebyshev import Chebyshev
 from nets.exponential import ExponentialMidpoint
 from nets.losses import check_loss, mean_square
@@ -108,6 +110,7 @@ def gradient_flow(
     check_network(net)
     check_loss(loss)
     points = as_points("x", x)
+    check_outputs(net, points)
     values, times = as_values("y", y, len(points)), as_times(ts)
     alpha, tolerance = as_positive("lazy_scale", lazy_scale), as_positive("rtol", rtol)
     one_of("record", record, _RECORDS)
@@ -120,17 +123,18 @@ def gradient_flow(
 
     problem, theta = pose(net, points, values / alpha)
     scale = math.sqrt(np.mean((values / alpha) ** 2))
-    result = integrate(
-        _SOLVERS[solver](),
-        problem,
-        theta,
-        times,
-        tolerance=tolerance,
-        scale=scale,
-        probe=None if extra is None else jnp.asarray(extra, problem.x.dtype),
-        keep=record == "networks",
-        progress=progress,
-    )
+    with one_blas_thread():
+        result = integrate(
+            _SOLVERS[solver](),
+            problem,
+            theta,
+            times,
+            tolerance=tolerance,
+            scale=scale,
+            probe=None if extra is None else jnp.asarray(extra, problem.x.dtype),
+            keep=record == "networks",
+            progress=progress,
+        )
     if throw and result.reason != "completed":
         raise RuntimeError(
             f"gradient_flow stopped at t = {result.time:.6g} of {times[-1]:.6g}: {result.reason}. "

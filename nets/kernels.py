@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from nets._checks import as_points, check_network, check_same_dimension
+from nets._checks import as_points, check_network, check_outputs, check_same_dimension
 from nets._problem import gram, split
 
 
@@ -38,6 +38,7 @@ def tangent_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[Array, "n1 n
     check_network(net)
     points1, points2 = as_points("x1", x1), as_points("x2", x2)
     check_same_dimension("x2", points2, points1)
+    check_outputs(net, points1)
     parameters, static = split(net)
     dtype = jax.tree.leaves(parameters)[0].dtype
     same = points1.shape == points2.shape and np.array_equal(points1, points2)

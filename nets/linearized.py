@@ -14,6 +14,7 @@ from nets._checks import (
     as_times,
     as_values,
     check_network,
+    check_outputs,
     check_same_dimension,
     require_float64,
 )
@@ -71,6 +72,7 @@ def linearized_flow(
     require_float64("linearized_flow")
     check_network(net)
     points = as_points("x", x)
+    check_outputs(net, points)
     values, times = as_values("y", y, len(points)), as_times(ts)
     alpha = as_positive("lazy_scale", lazy_scale)
     extra = None if probe is None else as_points("probe", probe)
