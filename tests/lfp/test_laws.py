@@ -1,4 +1,5 @@
 import hypothesis.strategies as st
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,25 +67,28 @@ def test_ntk_is_the_mean_over_random_networks(d):
     assert (np.abs(np.mean(batches, axis=0) - law.ntk(x, x)) < 5 * error).all()
 
 
-def test_ntk_keeps_its_digits_for_near_points_in_high_dimension():
-    mpmath = pytest.importorskip("mpmath", exc_type=ImportError)
+@pytest.mark.parametrize("distance", [1e-6, 1.0])
+def test_ntk_is_its_formula_in_fifty_digits(distance):
+    """Near points in high dimension too, where arccos and |x|^2 |x'|^2 - (x.x')^2 lose all digits."""
     rng = np.random.default_rng(1)
-    law = lfp.TwoLayer(sigma_b=3.0)
+    sigma_a, sigma_w, sigma_b = 1.3, 0.7, 3.0
+    law = lfp.TwoLayer(sigma_a=sigma_a, sigma_w=sigma_w, sigma_b=sigma_b)
     x = rng.normal(size=(1, 50))
-    near = x + 1e-6 * rng.normal(size=(1, 50))
+    other = x + distance * rng.normal(size=(1, 50))
     mpmath.mp.dps = 50
-    first, second = ([mpmath.mpf(v) for v in row[0]] + [mpmath.mpf(3)] for row in (x, near))
-    dot = mpmath.fdot(first, second)
-    norms = mpmath.sqrt(mpmath.fdot(first, first) * mpmath.fdot(second, second))
-    theta = mpmath.acos(dot / norms)
-    expected = norms * (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta))
-    expected += (1 + dot - 9) * (mpmath.pi - theta)
-    expected /= 2 * mpmath.pi
-    assert law.ntk(x, near)[0, 0] == pytest.approx(float(expected), rel=1e-14)
-    # the angle itself: K falls below its diagonal by a term linear in |z|
-    a_only = lfp.TwoLayer(sigma_a=1e-9, sigma_b=3.0)
-    b_part = (law.ntk(x, near) - a_only.ntk(x, near))[0, 0] / float(1 + dot - 9)
-    assert 0.5 - b_part == pytest.approx(float(theta / (2 * mpmath.pi)), rel=1e-7)
+    points = [[mpmath.mpf(v) for v in row[0]] for row in (x, other)]
+    lifted = [[sigma_w * v for v in point] + [mpmath.mpf(sigma_b)] for point in points]
+    inner = mpmath.fdot(*lifted)
+    norms = mpmath.sqrt(mpmath.fdot(lifted[0], lifted[0]) * mpmath.fdot(lifted[1], lifted[1]))
+    theta = mpmath.acos(inner / norms)
+    a_part = norms * (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta))
+    b_part = (1 + mpmath.fdot(*points)) * (mpmath.pi - theta)
+    expected = (a_part + sigma_a**2 * b_part) / (2 * mpmath.pi)
+    assert law.ntk(x, other)[0, 0] == pytest.approx(float(expected), rel=1e-13)
+    # the angle itself, from the part that is linear in it
+    without = lfp.TwoLayer(sigma_a=1e-9, sigma_w=sigma_w, sigma_b=sigma_b)
+    angle = (law.ntk(x, other) - without.ntk(x, other))[0, 0] / (1.3**2 * (1 + (x @ other.T)[0, 0]))
+    assert 0.5 - angle == pytest.approx(float(theta / (2 * mpmath.pi)), rel=1e-7)
 
 
 @settings(deadline=None, max_examples=30)
