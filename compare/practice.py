@@ -50,14 +50,18 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
     # plain and antisymmetric networks of one seed share their copy, hence their tangent kernel
     width_key = jax.random.fold_in(jax.random.key(0), row.width)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(width_key, np.arange(row.seeds))
-    options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
+
+    def train(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
+        options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
+        return nets.gradient_flow(net, task.x, task.y, task.ts, rtol=row.rtol, **options)
+
+    def linearize(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
+        options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
+        return nets.linearized_flow(net, task.x, task.y, task.ts, **options)
+
     runs = {
-        "network": nets.ensemble(
-            make, keys, lambda net: nets.gradient_flow(net, task.x, task.y, task.ts, **options)
-        ),
-        "linearized": nets.ensemble(
-            make, keys, lambda net: nets.linearized_flow(net, task.x, task.y, task.ts, **options)
-        ),
+        "network": nets.ensemble(make, keys, train),
+        "linearized": nets.ensemble(make, keys, linearize),
     }
     for seed in range(row.seeds):
         place = (row.width, seed, row.initialization, row.lazy_scale)

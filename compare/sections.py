@@ -69,6 +69,7 @@ class Row(NamedTuple):
     seeds: int
     initialization: str
     lazy_scale: float
+    rtol: float
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,14 @@ class Networks:
         seeds: how many networks, one number or one per width.
         initializations: "plain" and "antisymmetric" (zero output at the start).
         lazy_scales: alpha; train on y/alpha and multiply the outputs by alpha.
+        rtol: tolerance of `nets.gradient_flow`.
     """
 
     widths: tuple[int, ...]
     seeds: int | tuple[int, ...] = 4
     initializations: tuple[str, ...] = ("plain", "antisymmetric")
     lazy_scales: tuple[Number, ...] = (1.0, 30.0)
+    rtol: Number = 1e-2
 
     def __post_init__(self) -> None:
         for name in ("widths", "initializations", "lazy_scales"):
@@ -107,11 +110,12 @@ class Networks:
                 )
         for scale in self.lazy_scales:
             _positive("networks.lazy_scales", scale)
+        _positive("networks.rtol", self.rtol)
 
     def rows(self) -> list[Row]:
         """The combinations of this block."""
         return [
-            Row(width, seeds, initialization, float(scale))
+            Row(width, seeds, initialization, float(scale), float(self.rtol))
             for width, seeds in zip(self.widths, self.seeds_per_width(), strict=True)
             for initialization in self.initializations
             for scale in self.lazy_scales

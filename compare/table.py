@@ -7,20 +7,23 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray
 
-HEADER = (
-    ("xi", 6),
-    ("period", 9),
-    ("LFP", 11),
-    ("NTK", 11),
-    ("width", 6),
-    ("initialization", 14),
-    ("alpha", 5),
-    ("linearised", 11),
-    ("network", 18),
-    ("net/LFP", 7),
-    ("drift", 6),
-    ("distance", 8),
+COLUMNS = (
+    ("width", 7),
+    ("initialization", 16),
+    ("alpha", 7),
+    ("linearised", 14),
+    ("network", 24),
+    ("network/LFP", 13),
+    ("drift", 9),
+    ("distance", 10),
 )
+
+
+NOTES = """
+Half-learning times in units of 1/lambda_max, affine part removed; xi in cycles per unit of scaled
+x. Linearised and network: mean (± standard deviation) over seeds, network (k/s): k of s reached it.
+Drift: relative change of the tangent kernel over the run, affine part removed. Distance: largest
+relative distance from the NTK flow that starts from the same output."""
 
 
 def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]:
@@ -55,47 +58,36 @@ def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]
 
 
 def text(dataset: "xarray.Dataset") -> str:
-    """The table to read, with a line on its units below.
+    """The table to read, peak by peak, with a line on its units below.
 
     A time that a source did not reach reads "not by" the last time recorded, followed by how many
     of the networks did reach it.
     """
-    last = f"not by {_short(float(dataset['time'][-1]))}"
+    last = f"not by {_short(float(dataset['time'][-1])).replace('.00', '')}"
     unit = dataset["period"].attrs.get("units") or "unit of x"
-    lines = ["  ".join(title.rjust(width) for title, width in HEADER)]
-    before = None
+    lines = ["".join(title.rjust(width) for title, width in COLUMNS)]
+    peak = None
     for row in rows(dataset):
-        peak = ["", "", "", ""]
-        if row["xi"] != before:
-            peak = [f"{row['xi']:.2f}", f"{row['period']:.3g}"]
-            peak += [_short(row[name]) or last for name in ("lfp", "ntk")]
-            before = row["xi"]
+        if row["xi"] != peak:
+            peak = row["xi"]
+            theory = [f"{label} {_short(row[label.lower()]) or last}" for label in ("LFP", "NTK")]
+            lines.append(f"xi = {peak:.2f}, period {row['period']:.3g} {unit}: {', '.join(theory)}")
         network = _short(row["network"]) or f"{last} ({row['learned']}/{row['seeds']})"
         if row["network"] is not None and row["network_spread"] is not None:
             network += f" ± {_short(row['network_spread'])}"
-        cells = [
-            *peak,
+        cells = (
             str(row["width"]),
             str(row["initialization"]),
             f"{row['lazy_scale']:g}",
             _short(row["linearized"]) or last,
             network,
             "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            f"{row['drift']:.1e}",
-            f"{row['distance']:.1e}",
-        ]
-        lines.append(
-            "  ".join(cell.rjust(width) for cell, (_, width) in zip(cells, HEADER, strict=True))
+            _short(row["drift"]),
+            _short(row["distance"]),
         )
-    return "\n".join(
-        [
-            *lines,
-            f"Half-learning times in units of 1/lambda_max, affine part removed; xi in cycles per "
-            f"unit of scaled x, period in {unit}s; network: mean ± standard deviation over seeds;",
-            "drift: change of the tangent kernel over the run, affine part removed; distance: "
-            "largest distance of the trained networks from the NTK flow (both relative).",
-        ]
-    )
+        pairs = zip(cells, COLUMNS, strict=True)
+        lines.append("".join(cell.rjust(width) for cell, (_, width) in pairs))
+    return "\n".join(lines) + NOTES
 
 
 def _groups(dataset: "xarray.Dataset") -> list[dict]:

@@ -79,7 +79,7 @@ def test_bad_files_are_refused_with_column_and_line(tmp_path, text, message):
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="cannot read .*absent.csv"):
+    with pytest.raises(ValueError, match=r"cannot read .*absent.csv"):
         datasets.read_csv(tmp_path / "absent.csv", "x", "y")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(ValueError, match=r"cannot read .*binary.csv"):

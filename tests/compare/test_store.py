@@ -76,15 +76,15 @@ def test_the_file_appears_only_when_it_is_complete(tmp_path):
 
 def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot write to folder '.*file'"):
+    with pytest.raises(ValueError, match=r"cannot write to folder '.*file'"):
         store.writable(tmp_path / "file")
-    with pytest.raises(ValueError, match="cannot write to folder '.*file/inside'"):
+    with pytest.raises(ValueError, match=r"cannot write to folder '.*file/inside'"):
         store.save(dataset(), tmp_path / "file" / "inside")
 
 
 def test_files_that_are_no_datasets_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="cannot read '.*absent.nc' as a dataset"):
+    with pytest.raises(ValueError, match=r"cannot read '.*absent.nc' as a dataset"):
         store.load(tmp_path / "absent.nc")
     (tmp_path / "text.nc").write_text("hello")
-    with pytest.raises(ValueError, match="cannot read '.*text.nc' as a dataset"):
+    with pytest.raises(ValueError, match=r"cannot read '.*text.nc' as a dataset"):
         store.load(tmp_path / "text.nc")
