@@ -2,8 +2,11 @@
 
 import json as json_format
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,8 @@ from compare.study import run as compute
 
 if TYPE_CHECKING:
     import xarray
+
+INTERRUPTED = "lfp: interrupted; no file was left half written"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lfp: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("lfp: interrupted; no file was left half written", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
 
 
@@ -78,7 +83,8 @@ def run(
     _prepare_jax()
     datasets, paths = [], []
     for item in studies:
-        datasets.append(compute(item, progress=True))
+        with _interrupted_at_once():
+            datasets.append(compute(item, progress=True))
         paths.append(store.save(datasets[-1], folder))
     figure = paths[0].with_suffix(".png") if len(paths) == 1 else folder / f"{study}.png"
     _draw(datasets, figure)
@@ -121,14 +127,31 @@ def _plain(stem: str) -> str:
 
 
 def _prepare_jax() -> None:
-    """A script's choices, made before jax is imported: 64-bit floats, one device per core."""
-    if "jax" not in sys.modules:
-        flags = os.environ.get("XLA_FLAGS", "")
-        if "device_count" not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=2".strip()
+    """A script may choose for the whole process: 64-bit floats."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process there and then, while nothing is being written.
+
+    The exception would wait for the threads that train networks, which can take a minute.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        print(f"\n{INTERRUPTED}", file=sys.stderr, flush=True)
+        os._exit(130)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers, and only it is interrupted
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _draw(datasets: list["xarray.Dataset"], path: Path) -> None:

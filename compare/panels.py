@@ -40,7 +40,7 @@ def _differences(axes: Any, dataset: xarray.Dataset) -> None:
     axes.plot(dataset["x"], 0 * dataset["x"], "o", color=COLOURS["data"], ms=4, zorder=5)
     axes.set_xlabel("x")
     drift = ", ".join(
-        f"{group['initialization']} {float(at['mean_kernel_drift_whole']):.1e}"
+        f"{group['initialization']} {float(at['mean_kernel_drift']):.1e}"
         for group, at in _widest(dataset)
     )
     axes.set_title(f"kernel drift: {drift}", fontsize=8)

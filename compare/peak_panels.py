@@ -35,7 +35,7 @@ def _spectrum(axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
     amplitude = np.abs(dataset["data_spectrum"].values)
     axes.loglog(xi, amplitude, color=COLOURS["data"], linewidth=1)
     axes.plot(xi[places], amplitude[places], "o", color=COLOURS["data"], markersize=4)
-    for place in places:
+    for place in places.tolist():
         # away from a neighbouring peak, else above; the leftmost one inside the axes
         decades = np.log10(xi[places] / xi[place])
         similar = np.abs(np.log(amplitude[places] / amplitude[place])) < 1
@@ -59,7 +59,7 @@ def _spectrum(axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
 def _errors(figure: Any, axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
     """Relative error at each peak; of the networks the widest, mean over seeds."""
     time = dataset["time"].values
-    for axis, place in zip(axes.flat, places, strict=False):
+    for axis, place in zip(axes.flat, places.tolist(), strict=False):
         theory = dataset["relative_error_theory"].isel(frequency=place)
         for source, style in (("lfp", "-"), ("ntk", (0, (4, 1.5)))):
             axis.plot(time, theory.sel(source=source), color=COLOURS[source], linestyle=style)
@@ -104,7 +104,7 @@ def _legend(dataset: xarray.Dataset) -> list:
 
 
 def _times(axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
-    """Measured half-learning times over the predicted ones; an arrow where only a bound is known."""
+    """Measured half-learning times over predicted ones; an arrow where only a bound is known."""
     predicted = dataset["half_time_theory"].sel(source="lfp").values[places]
     last = float(dataset["time"][-1])
     reached = np.isfinite(predicted)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from compare.panels import draw_points
 from compare.peak_panels import draw_peaks
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -32,7 +32,7 @@ def compute(study: Study, *, progress: bool) -> xarray.Dataset:
             "before the first array is made"
         )
     samples = load(study.data)
-    task = _task(study, samples)
+    task = pose(study, samples)
     networks = practice.measure(study, task, progress=progress)
     theories = theory.measure(task)
     dataset = xarray.Dataset(
@@ -52,7 +52,8 @@ def compute(study: Study, *, progress: bool) -> xarray.Dataset:
     return summary.add(dataset)
 
 
-def _task(study: Study, samples: Samples) -> Task:
+def pose(study: Study, samples: Samples) -> Task:
+    """Law, times, frequencies and probe points of a study on these samples."""
     chosen = study.initialization
     law = lfp.TwoLayer(
         activation=chosen.activation,
@@ -106,7 +107,7 @@ def _attributes(study: Study, task: Task, samples: Samples) -> dict:
         "name": study.name,
         "study": study.to_toml(),
         "conventions": CONVENTIONS,
-        "removed": "affine part (least squares of 1 and x) of data and outputs before each spectrum",
+        "removed": "affine part (least squares of 1, x) of data and outputs before each spectrum",
         "lambda_max": task.lambda_max,
         "validity": float(task.law.validity(task.x)),
         "sigma_a": float(task.law.sigma_a),
