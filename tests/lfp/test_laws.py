@@ -69,7 +69,7 @@ def test_ntk_is_the_mean_over_random_networks(d):
 
 @pytest.mark.parametrize("distance", [1e-6, 1.0])
 def test_ntk_is_its_formula_in_fifty_digits(distance):
-    """Near points in high dimension too, where arccos and |x|^2 |x'|^2 - (x.x')^2 lose all digits."""
+    """Near points too, where arccos and |x|^2 |x'|^2 - (x.x')^2 lose all digits."""
     rng = np.random.default_rng(1)
     sigma_a, sigma_w, sigma_b = 1.3, 0.7, 3.0
     law = lfp.TwoLayer(sigma_a=sigma_a, sigma_w=sigma_w, sigma_b=sigma_b)
