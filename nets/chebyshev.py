@@ -13,6 +13,7 @@ from jaxtyping import Array
 _DAMPING = 2 / 13
 _STEPS_PER_ESTIMATE = 25
 _SAFETY = 1.2
+_MAX_STAGES = 20_000
 
 
 class ChebyshevState(eqx.Module):
@@ -26,13 +27,14 @@ class ChebyshevState(eqx.Module):
     jacobians: Array
 
 
-def stages(step: Array, spectral_radius: Array) -> Array:
+def stages(step: Any, spectral_radius: Any) -> Array:
     """Smallest number of stages s >= 2 for which `step` is stable, `step rho <= 0.65 s^2` about.
 
-    A spectral radius that is not finite gives 2: the step fails and is repeated, shorter.
+    A step that would need more than 20,000, or whose spectral radius is not finite, gets 2: it
+    fails, and is repeated shorter, instead of costing more than all steps before it.
     """
     count = 1 + jnp.floor(jnp.sqrt(1 + 1.54 * step * spectral_radius))
-    return jnp.maximum(2, jnp.where(jnp.isfinite(count), count, 2)).astype(int)
+    return jnp.maximum(2, jnp.where(count <= _MAX_STAGES, count, 2)).astype(int)
 
 
 def _norm(tree: Any) -> Array:

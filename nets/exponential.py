@@ -40,7 +40,7 @@ def linearise(problem: LeastSquares, theta: Any) -> Linearisation:
     return Linearisation(residual, jnp.maximum(rates, 0.0), modes)
 
 
-def _coefficients(near: Linearisation, residual: Array, time: Array) -> Array:
+def _coefficients(near: Linearisation, residual: Array, time: Any) -> Array:
     """`c = phi(time K/n) time r / n`, so that theta moves by `-J^T c`; phi(z) = (1 - e^-z)/z."""
     rates = jnp.where(near.rates > 0, near.rates, 1.0)
     moved = jnp.where(near.rates > 0, -jnp.expm1(-time * rates) / rates, time)
@@ -59,8 +59,8 @@ class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
     Exact at both ends, and of second order in between, like the steps themselves.
     """
 
-    t0: Array  # pyright: ignore[reportIncompatibleVariableOverride]
-    t1: Array  # pyright: ignore[reportIncompatibleVariableOverride]
+    t0: Any  # pyright: ignore[reportIncompatibleVariableOverride]
+    t1: Any  # pyright: ignore[reportIncompatibleVariableOverride]
     problem: LeastSquares
     theta: Any
     middle: Any

@@ -1,0 +1,133 @@
+"""Bad input is refused at the entry point, in words that name it."""
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nets
+
+KEY = jax.random.key(0)
+NET = nets.two_layer(KEY, width=4)
+PLANE = nets.two_layer(KEY, dim=2, width=4)
+X, Y, TS = np.linspace(-1, 1, 5), np.ones(5), [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"activation": "swish"}, ValueError, "activation must be one of relu, tanh.*'swish'"),
+        ({"sigma_a": 0.0}, ValueError, "sigma_a must be finite and above 0, got 0"),
+        ({"sigma_w": -1}, ValueError, "sigma_w must be finite and above 0, got -1"),
+        ({"sigma_b": float("nan")}, ValueError, "sigma_b must be finite and above 0, got nan"),
+        ({"width": 0}, ValueError, "width must be at least 1, got 0"),
+        ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
+        ({"dtype": "int32"}, TypeError, "dtype must be a floating-point type, got 'int32'"),
+    ],
+)
+def test_network_options_out_of_range(options, error, match):
+    with pytest.raises(error, match=match):
+        nets.two_layer(KEY, **options)
+
+
+DATA = [
+    ((NET, [0.0, np.nan], [1.0, 2.0], TS), ValueError, "x must be finite, got nan"),
+    ((NET, X, [1.0, np.inf, 0, 0, 0], TS), ValueError, "y must be finite, got inf"),
+    ((NET, X, Y, [0.0, np.inf]), ValueError, "ts must be finite, got inf"),
+    ((NET, [], [], TS), ValueError, "x must not be empty"),
+    ((NET, X, Y, []), ValueError, "ts must not be empty"),
+    ((NET, X, Y[:3], TS), ValueError, r"y must have shape \(5,\).*got \(3,\)"),
+    ((NET, X, Y[:, None], TS), ValueError, r"y must have shape \(5,\).*got \(5, 1\)"),
+    ((NET, X.reshape(5, 1, 1), Y, TS), ValueError, r"x must have shape \(n,\) or \(n, d\)"),
+    ((NET, X, Y, [[0.0, 1.0]]), ValueError, r"ts must have shape \(T,\)"),
+    ((NET, ["a", "b"], Y, TS), TypeError, "x must hold real numbers"),
+    ((NET, "abc", Y, TS), TypeError, "x must hold real numbers"),
+    ((NET, X, Y * 1j, TS), TypeError, "y must hold real numbers, got complex128"),
+    ((NET, X, Y, [1.0, 0.5]), ValueError, "ts must be sorted, got 1.0 before 0.5"),
+    ((NET, X, Y, [-1.0, 0.5]), ValueError, "ts must not be negative, got -1.0"),
+    ((PLANE, X, Y, TS), ValueError, r"x must have shape \(n, 2\) for this network"),
+    ((3.0, X, Y, TS), TypeError, "net must be a network"),
+    ((np.sin, X, Y, TS), TypeError, "net must have floating-point parameters"),
+]
+
+
+@pytest.mark.parametrize("flow", [nets.gradient_flow, nets.linearized_flow])
+@pytest.mark.parametrize(("arguments", "error", "match"), DATA)
+def test_bad_data_times_and_networks(flow, arguments, error, match):
+    with pytest.raises(error, match=match):
+        flow(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"loss": 3}, ValueError, 'loss must be "mse", got 3'),
+        ({"loss": "mae"}, ValueError, "loss must be \"mse\", got 'mae'"),
+        ({"lazy_scale": 0.0}, ValueError, "lazy_scale must be finite and above 0, got 0"),
+        ({"rtol": -1e-3}, ValueError, "rtol must be finite and above 0, got -0.001"),
+        ({"solver": "euler"}, ValueError, "solver must be one of exponential, chebyshev"),
+        ({"record": "all"}, ValueError, "record must be one of outputs, networks, got 'all'"),
+        ({"probe": [np.nan]}, ValueError, "probe must be finite, got nan"),
+        ({"probe": [[0.0, 1.0]]}, ValueError, "probe must have points of dimension 1"),
+    ],
+)
+def test_bad_options_of_the_flow(options, error, match):
+    with pytest.raises(error, match=match):
+        nets.gradient_flow(NET, X, Y, TS, **options)
+
+
+def test_kernel_refuses_points_of_two_dimensions():
+    with pytest.raises(ValueError, match="x2 must have points of dimension 1"):
+        nets.tangent_kernel(NET, X, np.ones((3, 2)))
+
+
+def test_broken_parameters_are_refused():
+    broken = jax.tree.map(lambda leaf: leaf * jnp.nan, NET)
+    for call in (nets.antisymmetric, lambda net: nets.tangent_kernel(net, X, X)):
+        with pytest.raises(ValueError, match="net must have finite parameters"):
+            call(broken)
+
+
+def test_network_of_several_outputs_is_refused():
+    class Two(type(NET)):
+        def __call__(self, x):
+            return jnp.stack([super().__call__(x)] * 2, axis=1)
+
+    double = Two(a=NET.a, w=NET.w, b=NET.b, activation="relu")
+    with pytest.raises(ValueError, match="net must give one output for each point"):
+        nets.gradient_flow(double, X, Y, TS)
+
+
+def test_networks_that_were_not_recorded_cannot_be_had():
+    run = nets.linearized_flow(NET, X, Y, TS)
+    with pytest.raises(ValueError, match='pass record="networks"'):
+        run.net_at(0)
+    recorded = nets.gradient_flow(NET, X, Y, [0.0], record="networks")
+    with pytest.raises(ValueError, match="i must be an index of the 1 times, got 1"):
+        recorded.net_at(1)
+
+
+def test_spectrum_refuses_frequencies_of_another_dimension():
+    run = nets.linearized_flow(NET, X, Y, TS)
+    with pytest.raises(ValueError, match=r"xi must have shape \(F, 1\)"):
+        run.spectrum([[0.0, 1.0]])
+
+
+def test_ensemble_needs_a_key():
+    with pytest.raises(ValueError, match="keys must hold at least one key"):
+        nets.ensemble(lambda key: NET, [], lambda net: nets.linearized_flow(net, X, Y, TS))
+
+
+def test_float32_jax_is_told_what_to_type():
+    code = (
+        "import jax, numpy as np, nets\n"
+        "net = nets.two_layer(jax.random.key(0), width=4)\n"
+        "assert net.a.dtype == np.float32\n"
+        "nets.gradient_flow(net, [0.0, 1.0], [0.0, 1.0], [1.0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert 'jax.config.update("jax_enable_x64", True)' in done.stderr
