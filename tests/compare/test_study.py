@@ -95,7 +95,9 @@ def test_shipped_studies_are_known_by_name():
 def test_co2_trains_every_row_at_lazy_scale_30_and_one_at_1():
     rows = Study.from_toml("co2").rows()
     assert len(rows) == 7
-    assert [row for row in rows if row.lazy_scale == 1] == [Row(4096, 2, "antisymmetric", 1.0)]
+    assert [row for row in rows if row.lazy_scale == 1] == [
+        Row(4096, 2, "antisymmetric", 1.0, 1e-2)
+    ]
     assert {row.lazy_scale for row in rows[:6]} == {30.0}
 
 
@@ -138,6 +140,7 @@ def test_files_of_data_are_found_beside_the_study(tmp_path):
         (MINIMAL + "seeds = [1, 2]\n", "networks.seeds must be one number or one per width"),
         (MINIMAL + "seeds = 0\n", "networks.widths and networks.seeds must be >= 1, got 0"),
         (MINIMAL + "lazy_scales = [-1]\n", "networks.lazy_scales must be positive and finite"),
+        (MINIMAL + "rtol = 0\n", "networks.rtol must be positive and finite, got 0"),
         (MINIMAL + "lazy_scales = []\n", "networks.lazy_scales must be non-empty without repeats"),
         (MINIMAL + 'initializations = ["zero"]\n', "'plain' or 'antisymmetric', got 'zero'"),
         (MINIMAL + "[time]\nlast = 1\n", "time.last must be finite and above 1, got 1"),
