@@ -107,8 +107,6 @@ def _chosen(
         raise ValueError("--x and --y name columns of a file: give it with --data FILE.csv")
     if data is not None and (x is None or y is None):
         raise ValueError("--data needs the columns to use: --x COLUMN --y COLUMN")
-    if name is None and data is None:
-        raise ValueError(f"which study? Known are {', '.join(names())}, a file *.toml, or --data")
     name = name or "co2"
     try:
         studies = [Study.from_toml(part, full=full) for part in names().get(name, (name,))]

@@ -135,14 +135,4 @@ def half_time(ts: ArrayLike, error: ArrayLike) -> Float[np.ndarray, "*batch F"]:
         raise ValueError(
             f"error must have shape (..., {ts.size}, F) for these ts, got {error.shape}"
         )
-    below = error <= 0.5
-    last = below.argmax(axis=-2)
-    first = np.maximum(last - 1, 0)
-    upper = np.take_along_axis(error, first[..., None, :], axis=-2)[..., 0, :]
-    lower = np.take_along_axis(error, last[..., None, :], axis=-2)[..., 0, :]
-    drop = upper - lower
-    share = np.divide(upper - 0.5, drop, out=np.zeros_like(drop), where=last > 0)
-    logs = np.log(ts)
-    crossing = np.exp(logs[first] + share * (logs[last] - logs[first]))
-    crossing = np.where(last == 0, ts[0], crossing)
-    return np.where(below.any(axis=-2), crossing, np.nan)
+    return lfp.half_times(ts, error)

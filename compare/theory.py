@@ -11,8 +11,8 @@ from compare.measures import Task, of_outputs
 def measure(task: Task) -> Arrays:
     """Both flows from zero output at the times of the task, with their measures."""
     arrays = Arrays({"source": ["lfp", "ntk"]})
-    for source, kernel in (("lfp", task.law.kernel), ("ntk", task.law.ntk)):
-        flow = lfp.solve(kernel, task.x, task.y, task.ts)
+    for source, law in (("lfp", task.law), ("ntk", task.law.ntk)):
+        flow = lfp.solve(law, task.x, task.y, task.ts)
         for name, (dims, values) in of_outputs(task, "theory", np.asarray(flow.fitted)).items():
             arrays.put(name, (source,), dims, values)
         if task.probe is not None:
@@ -30,8 +30,7 @@ def limits(task: Task) -> dict:
     if task.probe is None:
         return {}
     interpolants = [
-        lfp.interpolate(kernel, task.x, task.y)(task.probe)
-        for kernel in (task.law.kernel, task.law.ntk)
+        lfp.interpolate(law, task.x, task.y)(task.probe) for law in (task.law, task.law.ntk)
     ]
     splines = [
         np.interp(task.probe, task.x, task.y),

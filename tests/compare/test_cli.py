@@ -85,7 +85,6 @@ def test_shipped_studies_are_listed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "which study\\? Known are co2, few_points"),
         (["run", "co3"], "unknown study 'co3'; known are co2, few_points, or a file"),
         (["run", "absent.toml"], "absent.toml|cannot read the study"),
         (["run", "text.toml"], "text.toml: not TOML"),
