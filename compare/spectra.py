@@ -77,7 +77,7 @@ def peaks(amplitude: ArrayLike, count: int) -> Bool[np.ndarray, " F"]:
     and last frequency have one neighbour only. There may be fewer than `count`.
 
     Args:
-        amplitude: |y^| after `remove_affine`, in the order of the frequencies, shape (F,).
+        amplitude: `|y^|` after `remove_affine`, in the order of the frequencies, shape (F,).
         count: at least 1.
 
     Returns:

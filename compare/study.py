@@ -135,7 +135,7 @@ def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
         x, y (sample): scaled samples; x_original, y_original as they came.
         theory_fitted (source, time, sample), network_fitted and linearized_fitted (width, seed,
         initialization, lazy_scale, time, sample): outputs at the samples, in units of scaled y.
-        data_spectrum (frequency) and theory_, network_, linearized_spectrum: complex transforms
+        data_spectrum (frequency) and `theory_`, `network_`, `linearized_spectrum`: complex transforms
         at the samples after `spectra.remove_affine`.
         relative_error_theory, ..._network, ..._linearized (..., time, frequency) and half_time_*
         (..., frequency): `spectra.relative_error` and `spectra.half_time` in units of time.
@@ -147,7 +147,8 @@ def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
         network_initial (..., sample): outputs at t = 0, multiplied by the lazy scale.
         theory_probe, network_probe, linearized_probe (..., time, point), limit_probe (source,
         point), spline_probe (spline, point): with `[probe]`.
-    and the means over seeds of `compare.summary`.
+
+    To these come the means over seeds of `compare.summary`.
 
     Time is in units of 1/lambda_max, the largest eigenvalue of the NTK at the samples divided by
     their number, for every source alike; `attrs["lambda_max"]` converts. Missing combinations are

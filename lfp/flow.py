@@ -35,7 +35,7 @@ def solve(
     rtol: check.Number = 1e-8,
     throw: bool = True,
 ) -> "Flow":
-    """Gradient flow of an infinitely wide network on data: exact, linear, on an absolute time.
+    """Gradient flow of an infinitely wide network on data: exact, linear, on an absolute time::
 
         h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i),    h(., 0) = h_ini
 
@@ -202,7 +202,7 @@ class Flow:
         """Fourier coefficients `(T, modes)` on a Lattice, complex; h_ini is not in them.
 
         With the lattice's frequencies xi_k, k = -N .. N, in this order: c_k (2N + 1 of them),
-        d_k (2N + 1), and on a free lattice alpha and beta of
+        d_k (2N + 1), and on a free lattice alpha and beta of::
 
             h(x) - h_ini(x) = sum_k (c_k + x d_k) exp(2 pi i xi_k x) + alpha + beta x
 
@@ -226,7 +226,7 @@ class Flow:
         """Loss below and from the frequency eta on, each `(T,)`; they add up to `loss`.
 
         By Plancherel on the grid `L = (1/2) sum_k |h^_k - y^_k|^2` over signed frequencies,
-        each residue once; split into |xi| < eta and |xi| >= eta (Luo et al. 2019).
+        each residue once; split into `|xi| < eta` and `|xi| >= eta` (Luo et al. 2019).
 
         Args:
             eta: frequency >= 0 in cycles per unit of x.

@@ -24,7 +24,7 @@ def interpolate(
     rtol: check.Number = 1e-8,
     throw: bool = True,
 ) -> "Interpolant":
-    """The limit of `solve` for t -> infinity: among all interpolants the one of least norm.
+    """The limit of `solve` for t -> infinity: among all interpolants the one of least norm::
 
         min ||h - h_ini||    subject to h(x_i) = y_i
 

@@ -27,7 +27,7 @@ class Lattice:
 
     kind="torus" has the coefficients `A(xi_k)/P` and `B(xi_k)/P` of the papers' sums over
     `Z*`, and no affine features. It is another law than that of free space at intermediate
-    times, since the periodised |z|^3 carries a z^2 term. `zero_mode` says what happens to
+    times, since the periodised `|z|^3` carries a `z^2` term. `zero_mode` says what happens to
     the constant, k = 0.
 
     Args:

@@ -20,7 +20,7 @@ class TwoLayer:
     `a ~ N(0, sigma_a^2)`, `w ~ N(0, sigma_w^2 I_d)`, `b ~ N(0, sigma_b^2)`.
 
     The linear frequency principle (LFP) is the limit of large sigma_b. With
-    `u = h - f*` sampled as `u_rho = (1/n) sum_i u(x_i) delta(x - x_i)`,
+    `u = h - f*` sampled as `u_rho = (1/n) sum_i u(x_i) delta(x - x_i)`::
 
         d/dt h^ = -(A + B) u_rho^ + div( (B / 4 pi^2) grad u_rho^ )
 
@@ -51,7 +51,7 @@ class TwoLayer:
             object.__setattr__(self, name, check.positive(name, getattr(self, name)))
 
     def rates(self, xi: ArrayLike, dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rates `(A, B)` of the a- and the b-gradient at the frequencies |xi|.
+        """Rates `(A, B)` of the a- and the b-gradient at the frequencies `|xi|`::
 
             A = C E[r^3] / (16 pi^4 |xi|^(d+3)),    B = C sigma_a^2 E[r] / (4 pi^2 |xi|^(d+1)),
             C = Gamma(d/2) / (sqrt2 pi^((d+1)/2) sigma_b),    r = |w|
@@ -59,7 +59,7 @@ class TwoLayer:
         The w-gradient is the divergence term, `B / (4 pi^2)`.
 
         Args:
-            xi: |xi| in cycles per unit of x, any shape; non-zero.
+            xi: `|xi|` in cycles per unit of x, any shape; non-zero.
             dim: dimension d of x, at least 1.
 
         Returns:
@@ -100,7 +100,7 @@ class TwoLayer:
         return cubic, linear
 
     def kernel(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
-        """LFP kernel in real space, any dimension, affine part included.
+        """LFP kernel in real space, any dimension, affine part included::
 
             K = c_1 + c_x x.x' + c_3 |z|^3 - c_1' (1 + x.x') |z|,    z = x' - x
 
@@ -134,7 +134,7 @@ class TwoLayer:
     def ntk(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
         """Exact tangent kernel of the infinitely wide network at finite sigma_b.
 
-        With `X = (sigma_w x, sigma_b)` and theta the angle between X and X',
+        With `X = (sigma_w x, sigma_b)` and theta the angle between X and X'::
 
             K = |X||X'|/(2 pi) (sin theta + (pi - theta) cos theta)
                 + sigma_a^2 (1 + x.x') (pi - theta)/(2 pi).
@@ -152,7 +152,7 @@ class TwoLayer:
 
         Source: the arc-cosine kernels of Cho and Saul 2009, orders 1 and 0. The angle is
         taken by arctan2 of the exterior product, written with z = x' - x: arccos, and
-        |x|^2 |x'|^2 - (x.x')^2, lose all digits for near points and large sigma_b.
+        `|x|^2 |x'|^2 - (x.x')^2`, lose all digits for near points and large sigma_b.
         """
         x1, x2 = _pair(x1, x2)
         product = x1 @ x2.T

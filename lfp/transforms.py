@@ -27,7 +27,7 @@ def nudft(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
         xi: frequencies `(F, d)` in cycles per unit of x, or `(F,)` when d = 1.
 
     Returns:
-        complex128 of shape `(F, ...)`; error about 1e-13 relative to the mean of |y|,
+        complex128 of shape `(F, ...)`; error about 1e-13 relative to the mean of `|y|`,
         times `|xi| * extent of x` in units of 1e3 where that is large.
 
     Raises:

@@ -5,7 +5,7 @@ import scipy.linalg
 
 
 class Relaxation:
-    """`s(t)` of `s' = q - S s`, `s(0) = 0`, for symmetric positive semidefinite S.
+    """`s(t)` of `s' = q - S s`, `s(0) = 0`, for symmetric positive semidefinite S::
 
         s(t) = V diag((1 - exp(-lambda t)) / lambda) V* q,    S = V diag(lambda) V*
 
