@@ -135,8 +135,8 @@ def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
         x, y (sample): scaled samples; x_original, y_original as they came.
         theory_fitted (source, time, sample), network_fitted and linearized_fitted (width, seed,
         initialization, lazy_scale, time, sample): outputs at the samples, in units of scaled y.
-        data_spectrum (frequency) and `theory_`, `network_`, `linearized_spectrum`: complex transforms
-        at the samples after `spectra.remove_affine`.
+        data_spectrum (frequency) and `theory_`, `network_`, `linearized_spectrum`: complex
+        transforms at the samples after `spectra.remove_affine`.
         relative_error_theory, ..._network, ..._linearized (..., time, frequency) and half_time_*
         (..., frequency): `spectra.relative_error` and `spectra.half_time` in units of time.
         distance_network, distance_linearized (..., time): norm of the difference from the NTK flow
