@@ -89,9 +89,9 @@ def integrate(
     """Follow theta from t = 0 through all times ts.
 
     A step is accepted when the root mean square of its error estimate, carried to the outputs, is
-    at most tolerance * scale (scale 0: that of the initial outputs). The next step follows from
-    this error and the one before (Sommeijer, Shampine, Verwer 1998, eq. 3.3), between a tenth and
-    ten times its length.
+    at most tolerance * scale (scale 0: that of the initial outputs). The next step is
+    0.8 (tolerance / error)^(1/p) times as long, p the order of the estimate, between a tenth and
+    ten times; predicting from two errors was seen to reject more and to gain nothing.
     """
     result = Result(
         fitted=np.full((len(ts), len(problem.target)), np.nan),
@@ -120,6 +120,10 @@ def integrate(
     return result
 
 
+def _cost(state: Any) -> tuple[Array, Array]:
+    return state.gradients, state.jacobians
+
+
 def _run(
     solver: Solver,
     problem: LeastSquares,
@@ -134,6 +138,8 @@ def _run(
     """The steps; fills in `result` and calls `note` for every time that is reached."""
     last = float(ts[-1])
     state = _begin(solver, problem, result.theta, jnp.asarray(last))
+    spent = jax.device_get(_cost(state))
+    result.gradients, result.jacobians = (int(count) for count in spent)
     outputs, _ = _outputs(problem, result.theta, None)
     scale = scale or float(jnp.sqrt(jnp.mean(outputs**2))) or 1.0
     radius = float(state.spectral_radius)
@@ -142,7 +148,6 @@ def _run(
         return
     power = 1 / solver.error_order(None)
     step = shortest = 1 / radius if radius > 0 else last
-    before: tuple[float, float] | None = None
     after_failure = False
     while done < len(ts):
         end = min(result.time + step, last)
@@ -162,9 +167,12 @@ def _run(
             state,
             jnp.asarray(after_failure),
         )
+        size, radius, *after = jax.device_get(
+            (size, next_state.spectral_radius, *_cost(next_state))
+        )
         error = float(size) / (tolerance * scale)
-        result.gradients += int(next_state.gradients - state.gradients)
-        result.jacobians += int(next_state.jacobians - state.jacobians)
+        result.gradients += int(after[0] - spent[0])
+        result.jacobians += int(after[1] - spent[1])
         if not error <= 1:
             after_failure = True
             result.rejected += 1
@@ -174,12 +182,9 @@ def _run(
             note(done, theta if ts[done] == end else _theta_at(within, jnp.asarray(ts[done])))
             done += 1
             bar.update()
-        result.theta, result.time, state = theta, end, next_state
-        result.spectral_radius = float(state.spectral_radius)
+        result.theta, result.time, state, spent = theta, end, next_state, after
+        result.spectral_radius = float(radius)
         result.steps += 1
         growth = _CAUTION * max(error, 1e-12) ** -power
-        if before is not None:
-            growth *= (before[1] / max(error, 1e-12)) ** power * step / before[0]
-        before = (step, max(error, 1e-12))
         after_failure = False
         step *= min(_GROWTH, max(_SHRINKAGE, growth))

@@ -53,6 +53,12 @@ def _move(problem: LeastSquares, theta: Any, at: Any, coefficients: Array) -> An
     return jax.tree.map(jnp.subtract, theta, pullback(coefficients)[0])
 
 
+def _seen_from(problem: LeastSquares, near: Linearisation, at: Any, theta: Any) -> Array:
+    """Residual at theta in the linearisation made at `at`."""
+    change = jax.tree.map(jnp.subtract, theta, at)
+    return near.residual + jax.jvp(problem.outputs, (at,), (change,))[1]
+
+
 class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
     """theta inside a step: the flow of the linearisation at its midpoint, followed for t - t0.
 
@@ -89,8 +95,11 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
     2010, Exponential integrators, section 2.4), with the Gauss-Newton part of the Hessian in place
     of all of it: functions of the P x P matrix `J^T J` become functions of the n x n matrix K.
     Order 2 whatever Jacobian is used; a linear network is integrated exactly with any step. The
-    error estimate is the difference from the step `theta_0 - J^T phi(h K/n) h r / n` with the first
-    Jacobian, which is of first order: it overestimates the error of what is kept.
+    error estimate is the difference from the trapezoidal companion, the mean of the two steps of
+    first order with the Jacobians at both ends: it falls as h^3 and is about three times the error
+    where the network is smooth. It costs no Jacobian, for the one at theta_1 begins the next step.
+    The difference from the step with the first Jacobian alone, of order h^2, was seen to need up
+    to four times as many Jacobians for the same error.
 
     Each step needs two Jacobians with n x n eigendecompositions, so n should be at most a few
     thousand. The vector field must be the least-squares problem of `nets.gradient_flow`.
@@ -104,8 +113,8 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
         return 2
 
     def error_order(self, terms: Any) -> int:
-        """The estimate is that of a method of first order: it falls as h^2."""
-        return 2
+        """The estimate falls as h^3."""
+        return 3
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Counts:
         """Linearise at the start."""
@@ -127,15 +136,15 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
         half = _coefficients(start, start.residual, step / 2)
         middle = _move(problem, y0, y0, half)
         near = linearise(problem, middle)
-        back = jax.tree.map(jnp.subtract, y0, middle)
-        _, shift = jax.jvp(problem.outputs, (middle,), (back,))
-        near = Linearisation(near.residual + shift, near.rates, near.modes)
+        near = Linearisation(_seen_from(problem, near, middle, y0), near.rates, near.modes)
         y1 = _move(problem, y0, middle, _coefficients(near, near.residual, step))
-        plain = _move(problem, y0, y0, _coefficients(start, start.residual, step))
-        error = jax.tree.map(jnp.subtract, y1, plain)
+        first = _move(problem, y0, y0, _coefficients(start, start.residual, step))
+        end = linearise(problem, y1)
+        last = _move(problem, y0, y1, _coefficients(end, _seen_from(problem, end, y1, y0), step))
+        error = jax.tree.map(lambda y, a, b: y - (a + b) / 2, y1, first, last)
         state = Counts(
-            start=linearise(problem, y1),
-            gradients=solver_state.gradients + 3,
+            start=end,
+            gradients=solver_state.gradients + 4,
             jacobians=solver_state.jacobians + 2,
         )
         dense = {"problem": problem, "theta": y0, "middle": middle, "near": near}

@@ -184,7 +184,7 @@ def test_flow_that_ends_keeps_the_last_good_state(solver):
         wall, X, -np.ones(8), ts, solver=solver, throw=False, record="networks"
     )
     assert "miss the tolerance" in run.status.reason
-    assert abs(run.status.time - primitive(1)) < 0.002
+    assert abs(run.status.time - primitive(1)) < 0.005
     s = run.fitted[1, 0]
     assert abs(primitive(1) - primitive(s) - 0.6) < 0.002
     assert np.isnan(run.fitted[2]).all()
