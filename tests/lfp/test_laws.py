@@ -51,20 +51,20 @@ def test_rates_cross_at_the_stated_frequency():
         assert a_rate == pytest.approx(b_rate, rel=1e-12)
 
 
-@pytest.mark.parametrize("d", [1, 3])
-def test_ntk_is_the_mean_over_random_networks(d):
-    rng = np.random.default_rng(0)
-    law = lfp.TwoLayer(sigma_a=1.3, sigma_w=0.7, sigma_b=2.0)
-    x = rng.normal(size=(4, d))
+@settings(deadline=None, max_examples=10)
+@given(st.integers(1, 4), sigmas, sigmas, sigmas, st.integers(0, 99))
+def test_ntk_is_the_mean_over_random_networks(d, sigma_a, sigma_w, sigma_b, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(3, d))
     batches = []
     for _ in range(40):
-        a = 1.3 * rng.normal(size=10_000)
-        w = 0.7 * rng.normal(size=(10_000, d))
-        s = x @ w.T + 2.0 * rng.normal(size=10_000)
+        a = sigma_a * rng.normal(size=4000)
+        s = x @ (sigma_w * rng.normal(size=(d, 4000))) + sigma_b * rng.normal(size=4000)
         value, slope = np.maximum(s, 0), (s > 0) * a
-        batches.append((value @ value.T + (slope @ slope.T) * (1 + x @ x.T)) / 10_000)
-    error = np.std(batches, axis=0) / np.sqrt(40)
-    assert (np.abs(np.mean(batches, axis=0) - law.ntk(x, x)) < 5 * error).all()
+        batches.append((value @ value.T + (slope @ slope.T) * (1 + x @ x.T)) / 4000)
+    error = np.std(batches, axis=0, ddof=1) / np.sqrt(40)
+    exact = lfp.TwoLayer(sigma_a=sigma_a, sigma_w=sigma_w, sigma_b=sigma_b).ntk(x, x)
+    assert (np.abs(np.mean(batches, axis=0) - exact) < 6 * error).all()
 
 
 @pytest.mark.parametrize("distance", [1e-6, 1.0])
