@@ -73,14 +73,16 @@ def gradient_flow(
     kernel drift in jumps, and "chebyshev" otherwise. `run.status.solver` says which it was.
 
     Both take steps whose estimated error in the outputs at the samples, root mean square and
-    multiplied by lazy_scale, is at most rtol times the root mean square of y (of the initial output
-    when y = 0). Over the whole flow the error was seen to be 0.1 to 1 times rtol; on smooth
-    networks it falls as rtol^(2/3). The scale is that of y also while the initial output is much larger than y: the
-    fit of y comes out at the accuracy asked for, an output of several hundred times y on the way
-    to it is resolved just as finely. Outputs at ts come from the dense output of the solver
-    (cubic Hermite for "chebyshev", the linearised flow within the step for "exponential") and are
-    those of an actual network. theta is kept in float64 and rounded to the dtype of the network
-    for each evaluation; kernels are summed in float64.
+    multiplied by lazy_scale, is at most rtol times the root mean square of y (of the initial
+    output when y = 0). The scale is that of y also while the initial output is much larger than
+    y: the fit of y comes out at the accuracy asked for, an output of several hundred times y on
+    the way to it is resolved just as finely. Over the whole flow the error was seen to be 0.1
+    to 1 times rtol; on smooth networks it falls as rtol^(2/3).
+
+    Outputs at ts come from the dense output of the solver (cubic Hermite for "chebyshev", the
+    linearised flow within the step for "exponential") and are those of an actual network. theta
+    is kept in float64 and rounded to the dtype of the network for each evaluation; kernels are
+    summed in float64.
 
     Args:
         net: a network with one output.

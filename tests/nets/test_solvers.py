@@ -9,7 +9,7 @@ import pytest
 
 import nets
 from nets._problem import pose
-from nets.chebyshev import stages
+from nets.chebyshev import _advance, stages
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X) + 0.3 * X
@@ -102,6 +102,19 @@ def test_chebyshev_is_a_diffrax_solver():
         for t in ts
     ]
     np.testing.assert_allclose(solution.ys, expected, atol=1e-5)  # 1e-7 a step, many steps
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7, 40])
+def test_chebyshev_polynomial_has_order_two_with_any_number_of_stages(count):
+    """y' = -y gives R(-h) = exp(-h) + O(h^3); y' = t is integrated exactly."""
+    errors = []
+    for h in (0.2, 0.1):
+        y1 = _advance(lambda t, y: -y, 0.0, h, jnp.ones(()), -jnp.ones(()), jnp.asarray(count))
+        errors.append(abs(float(y1) - np.exp(-h)))
+    assert abs(np.log2(errors[0] / errors[1]) - 3) < 0.2
+    start, slope = jnp.zeros(()), jnp.asarray(1.0)
+    y1 = _advance(lambda t, y: t * jnp.ones(()), 1.0, 2.0, start, slope, jnp.asarray(count))
+    assert abs(float(y1) - 4.0) < 1e-12
 
 
 @pytest.mark.parametrize("steps", [10.0, 1e3, 1e5])
