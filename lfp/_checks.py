@@ -5,13 +5,16 @@ argument's name, its value and what is allowed.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy import typing as npt
 
-Number = float | int  # an int is no float to a run-time type checker
-ArrayLike = npt.ArrayLike | float | int  # numpy's own leaves plain floats to typing's rules
+# what a run-time type checker should let through to the checks below
+Number = float | int | np.floating | np.integer
+Integer = int | np.integer
+ArrayLike = npt.ArrayLike | Sequence | float | int
 
 
 def real_array(name: str, value: ArrayLike, *, ndim: tuple[int, ...]) -> np.ndarray:
@@ -26,12 +29,14 @@ def real_array(name: str, value: ArrayLike, *, ndim: tuple[int, ...]) -> np.ndar
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim not in ndim:
         allowed = " or ".join(str(k) for k in ndim)
-        raise ValueError(f"{name} must have {allowed} dimensions, got shape {array.shape}")
+        axes = "dimension" if ndim == (1,) else "dimensions"
+        raise ValueError(f"{name} must have {allowed} {axes}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must be finite, got {array[where]} at index {where}")
+        place = f" at index {where}" if where else ""
+        raise ValueError(f"{name} must be finite, got {array[where]}{place}")
     return array.astype(np.float64)
 
 
@@ -77,7 +82,10 @@ def number(name: str, value: object, *, allowed: str, valid: Callable[[float], b
     """`value` as a finite float for which `valid` holds; `allowed` says so in words."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer beyond the range of floats
+        result = np.inf
     if not (np.isfinite(result) and valid(result)):
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return result
@@ -96,14 +104,20 @@ def integer(name: str, value: object, *, least: int) -> int:
 
 
 def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {value!r}")
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return str(value)
+        which = "one of " if len(allowed) > 1 else ""
+        raise ValueError(f"{name} must be {which}{', '.join(map(repr, allowed))}, got {value!r}")
+    return value
 
 
-def outputs_of(name: str, function: Callable[..., ArrayLike], x: np.ndarray) -> np.ndarray:
+def outputs_of(name: str, function: object, x: np.ndarray) -> np.ndarray:
     """Values `(n,)` of a user's function, called with x as `(n, d)`, or `(n,)` when d = 1."""
-    values = real_array(f"{name}(x)", function(x[:, 0] if x.shape[1] == 1 else x), ndim=(1,))
+    if not callable(function):
+        raise TypeError(f"{name} must be None or a function of x, got {function!r}")
+    result: Any = function(x[:, 0] if x.shape[1] == 1 else x)
+    values = real_array(f"{name}(x)", result, ndim=(1,))
     if len(values) != len(x):
         raise ValueError(f"{name}(x) must have shape ({len(x)},), got {values.shape}")
     return values

@@ -1,4 +1,4 @@
-"""Conventions of the whole project: Fourier sign, frequency grids and time.
+"""Conventions of the whole project: Fourier sign, frequencies and time.
 
 Fourier transform: `f^(xi) = integral f(x) exp(-2 pi i xi.x) dx`, with xi in cycles per
 unit of x. Time: the flow of the loss `1/(2n) sum_i r_i^2` for a network that carries the
@@ -6,26 +6,19 @@ prefactor `m^(-1/2)`, so that `h'(x) = -(1/n) sum_i K(x, x_i) r_i` with the tang
 K, and `t = learning rate * steps` for plain gradient descent.
 """
 
-import numpy as np
-
 from lfp import _checks as check
 
 LOSSES = ("half_mean", "mean", "half_sum", "sum")
 PREFACTORS = ("1/sqrt(width)", "1", "1/width")
 
 
-def lattice_frequencies(period: float, cutoff: int) -> np.ndarray:
-    """Frequencies `k / period` for integer k from -cutoff to cutoff, shape `(2 cutoff + 1,)`."""
-    return np.arange(-cutoff, cutoff + 1) / period
-
-
 def time_factor(
     *,
     loss: str = "half_mean",
-    samples: int = 1,
-    outputs: int = 1,
+    samples: check.Integer = 1,
+    outputs: check.Integer = 1,
     prefactor: str = "1/sqrt(width)",
-    width: int = 1,
+    width: check.Integer = 1,
     output_scale: check.Number = 1.0,
 ) -> float:
     """Factor between another convention's time and ours: `t_here = factor * t_there`.

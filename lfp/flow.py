@@ -72,13 +72,13 @@ def solve(
     """
     x, y = check.samples(x, y)
     times = check.time_points("ts", ts)
-    check.choice("solver", solver or "dense", SOLVERS)
+    solver = check.choice("solver", "dense" if solver is None else solver, SOLVERS)
     check.choice("loss", loss, ("mse",))
-    check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+    rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
     start = 0.0 if initial is None else check.outputs_of("initial", initial, x)
     problem = make_space(law, space, x, y - start)
     last = float(times[-1])
-    if (solver or "dense") == "dense":
+    if solver == "dense":
         states = Relaxation(problem.matrix, problem.source)
         to_coefficients, eigenvalues = problem.coefficients, states.eigenvalues
         error = min(1.0, np.finfo(float).eps * float(eigenvalues[-1]) * last)
@@ -93,7 +93,7 @@ def solve(
         raise ValueError(message)
     status = Status(
         space=problem.name,
-        solver=solver or "dense",
+        solver=solver,
         unknowns=len(problem.source),
         iterations=states.iterations,
         error_estimate=float(error),
@@ -106,7 +106,9 @@ def solve(
     return Flow(problem, lambda t: to_coefficients(states(t)), x, y, times, initial, status)
 
 
-def times(law: Law, x: ArrayLike, decades: check.Number = 6, points: int = 100) -> np.ndarray:
+def times(
+    law: Law, x: ArrayLike, decades: check.Number = 6, points: check.Integer = 100
+) -> np.ndarray:
     """Times `(points,)`, log-spaced over `decades`, from `1/lambda_max` of K(X, X)/n on.
 
     Args:
@@ -119,7 +121,9 @@ def times(law: Law, x: ArrayLike, decades: check.Number = 6, points: int = 100) 
         ValueError: bad positions, decades or points; too many samples for a dense matrix.
     """
     x = check.points("x", x)
-    decades = check.positive("decades", decades)
+    decades = check.number(
+        "decades", decades, allowed="positive and at most 100", valid=lambda v: 0 < v <= 100
+    )
     points = check.integer("points", points, least=2)
     check.fits_in_memory(
         check.eigendecomposition_bytes(len(x)),
@@ -129,6 +133,11 @@ def times(law: Law, x: ArrayLike, decades: check.Number = 6, points: int = 100) 
     gram = kernel_matrix(_kernel_of(law), x, x)
     n = len(x)
     largest = scipy.linalg.eigvalsh((gram + gram.T) / (2 * n), subset_by_index=[n - 1, n - 1])
+    if largest[0] <= 0:
+        raise ValueError(
+            f"law must have a positive eigenvalue on x, got {largest[0]:.3g} as the largest of "
+            f"K(X, X)/n"
+        )
     return np.logspace(0, decades, points) / float(largest[0])
 
 
@@ -142,7 +151,7 @@ def make_space(
         return ModalSpace(law, space, x, residual)
     if space is not None and not isinstance(space, str):
         raise TypeError(f"space must be None, 'samples' or a Lattice, got {space!r}")
-    check.choice("space", space or "samples", ("samples",))
+    check.choice("space", "samples" if space is None else space, ("samples",))
     _kernel_of(law)
     return SampleSpace(law, x, residual)
 
@@ -245,10 +254,11 @@ class Flow:
         return power[:, ~high].sum(axis=1), power[:, high].sum(axis=1)
 
     def half_times(self, xi: ArrayLike) -> np.ndarray:
-        """Time `(F,)` at which each frequency is half learned; NaN if not within `ts`.
+        """Time `(F,)` at which each frequency is half learned.
 
-        First t with `|h^ - y^| / |y^| <= 1/2`, interpolated in log t (see `halving`).
+        First t with `|h^ - y^| / |y^| <= 1/2`, interpolated in log t as in `half_times`; NaN where
+        that is not within `ts`, or where the data do not have the frequency at all.
         """
         target = nudft(self.x, self.y, xi)
-        error = np.abs(self.spectrum(xi) - target) / np.abs(target)
-        return half_times(self.ts, error)
+        size = np.where(target == 0, np.nan, np.abs(target))
+        return half_times(self.ts, np.abs(self.spectrum(xi) - target) / size)

@@ -1,6 +1,9 @@
 """interpolate: where the flow ends, the interpolant of least norm."""
 
+import warnings
+
 import numpy as np
+from scipy.linalg import LinAlgError, LinAlgWarning
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
@@ -56,7 +59,15 @@ def interpolate(
         x, y = _merge_repeated(x, y)
     start = np.zeros(len(y)) if initial is None else check.outputs_of("initial", initial, x)
     problem = make_space(law, space, x, y - start)
-    coefficients, square, eigenvalues = problem.limit(ridge)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", LinAlgWarning)
+            coefficients, square, eigenvalues = problem.limit(ridge)
+    except (LinAlgError, LinAlgWarning):
+        raise ValueError(
+            f"the affine functions 1 and x cannot be told apart on samples within "
+            f"{np.ptp(x, axis=0).max():.3g} of each other: scale x up"
+        ) from None
     residual = problem.evaluate(x, coefficients)[0] + start - y
     relative = float(np.linalg.norm(residual) / (np.linalg.norm(y - start) or 1.0))
     validity = law.validity(x) if isinstance(law, TwoLayer) else np.nan

@@ -42,7 +42,7 @@ class Lattice:
     """
 
     period: check.Number
-    cutoff: int
+    cutoff: check.Integer
     kind: str = "free"
     zero_mode: str | check.Number = "excluded"
 
@@ -86,8 +86,8 @@ class Lattice:
                 f"and kind={self.kind!r}, got {self.period:g}"
             )
         if self.kind == "torus":
-            return self.period
-        return max(extent, FLAT_SHARE * self.period)
+            return float(self.period)
+        return max(extent, FLAT_SHARE * float(self.period))
 
     def coefficients(self, law: TwoLayer, reach: float) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients of the law's radial pieces for k = 0 .. N.
@@ -102,7 +102,7 @@ class Lattice:
             modulated = np.concatenate([[0.0], b_rate / self.period])
             return np.concatenate([[zero], (a_rate + b_rate) / self.period]), modulated
         cubic, linear = law.powers
-        distance, cube = _windowed_powers(self.period, self.cutoff, reach)
+        distance, cube = _windowed_powers(float(self.period), int(self.cutoff), reach)
         return cubic * cube - linear * distance, -linear * distance
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.special import gamma
+from scipy.special import gammaln
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
@@ -50,7 +50,7 @@ class TwoLayer:
         for name in ("sigma_a", "sigma_w", "sigma_b"):
             object.__setattr__(self, name, check.positive(name, getattr(self, name)))
 
-    def rates(self, xi: ArrayLike, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    def rates(self, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
         """Rates `(A, B)` of the a- and the b-gradient at the frequencies `|xi|`::
 
             A = C E[r^3] / (16 pi^4 |xi|^(d+3)),    B = C sigma_a^2 E[r] / (4 pi^2 |xi|^(d+1)),
@@ -72,11 +72,17 @@ class TwoLayer:
         d = check.integer("dim", dim, least=1)
         if (frequency == 0).any():
             raise ValueError("xi must not be 0: the rates of ReLU are infinite there")
-        constant = gamma(d / 2) / (np.sqrt(2) * np.pi ** ((d + 1) / 2) * self.sigma_b)
-        mean_r = np.sqrt(2) * self.sigma_w * gamma((d + 1) / 2) / gamma(d / 2)
-        mean_r3 = (d + 1) * self.sigma_w**2 * mean_r
-        a_rate = constant * mean_r3 / (16 * np.pi**4 * frequency ** (d + 3))
-        b_rate = constant * self.sigma_a**2 * mean_r / (4 * np.pi**2 * frequency ** (d + 1))
+        # in logarithms: Gamma and the powers overflow in high dimension
+        log_b = (
+            gammaln((d + 1) / 2)
+            - (d + 1) / 2 * np.log(np.pi)
+            + np.log(self.sigma_w / self.sigma_b)
+            - (d + 1) * np.log(frequency)
+        )
+        with np.errstate(over="ignore"):
+            b_rate = np.exp(log_b + np.log(self.sigma_a**2 / (4 * np.pi**2)))
+            crossing = (d + 1) * self.sigma_w**2 / (16 * np.pi**4)
+            a_rate = np.exp(log_b + np.log(crossing) - 2 * np.log(frequency))
         return np.asarray(a_rate), np.asarray(b_rate)
 
     @property
@@ -86,7 +92,8 @@ class TwoLayer:
         It is what sits at xi = 0 and is not in the Fourier formula:
         `c_1 = (sigma_b^2 + sigma_a^2)/2`, `c_x = (sigma_w^2 + sigma_a^2)/2`.
         """
-        return (self.sigma_b**2 + self.sigma_a**2) / 2, (self.sigma_w**2 + self.sigma_a**2) / 2
+        constant = (self.sigma_b**2 + self.sigma_a**2) / 2
+        return float(constant), float((self.sigma_w**2 + self.sigma_a**2) / 2)
 
     @property
     def powers(self) -> tuple[float, float]:
@@ -97,7 +104,7 @@ class TwoLayer:
         """
         cubic = self.sigma_w**3 / (6 * np.pi * self.sigma_b)
         linear = self.sigma_a**2 * self.sigma_w / (2 * np.pi * self.sigma_b)
-        return cubic, linear
+        return float(cubic), float(linear)
 
     def kernel(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
         """LFP kernel in real space, any dimension, affine part included::

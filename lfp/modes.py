@@ -35,6 +35,7 @@ class ModalSpace:
     ) -> None:
         self.reach = lattice.reach(x)
         self.lattice, self.x, self.residual = lattice, x[:, 0], residual
+        self.period, self.cutoff = float(lattice.period), int(lattice.cutoff)
         n, modes = len(x), 2 * (2 * lattice.cutoff + 1) + (2 if lattice.kind == "free" else 0)
         needed = 3 * 8 * n * modes if n < modes else check.eigendecomposition_bytes(modes)
         check.fits_in_memory(
@@ -88,9 +89,9 @@ class ModalSpace:
 
     def _gram_and_right(self) -> tuple[np.ndarray, np.ndarray]:
         """T and b from three complex transforms of five real vectors."""
-        x, residual, n, cutoff = self.x, self.residual, len(self.x), self.lattice.cutoff
+        x, residual, n, cutoff = self.x, self.residual, len(self.x), self.cutoff
         pairs = np.stack([1 + 1j * x, x**2 + 1j * residual, x * residual + 0j])
-        packed = lattice_modes(x, pairs, self.lattice.period, 2 * cutoff) / n
+        packed = lattice_modes(x, pairs, self.period, 2 * cutoff) / n
         mirrored = packed[:, ::-1].conj()  # of real input: k and -k are conjugate
         half = slice(2 * cutoff, None)
         even, odd = ((packed + mirrored) / 2)[:, half], ((packed - mirrored) / 2j)[:, half]
@@ -110,8 +111,8 @@ class ModalSpace:
 
     def _features(self) -> np.ndarray:
         """F written out, `(n, modes)`."""
-        k = np.arange(1, self.lattice.cutoff + 1)
-        angle = 2 * np.pi * np.outer(self.x / self.lattice.period, k)
+        k = np.arange(1, self.cutoff + 1)
+        angle = 2 * np.pi * np.outer(self.x / self.period, k)
         ones = np.ones((len(self.x), 1))
         basis = np.hstack([ones, np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)])
         parts = [basis, self.x[:, None] * basis]
@@ -152,7 +153,7 @@ class ModalSpace:
 
         Shape `(T, 2 (2N + 1))`, plus 2 on a free lattice.
         """
-        size = 2 * self.lattice.cutoff + 1
+        size = 2 * self.cutoff + 1
         stationary = _complex_modes(coefficients[:, :size])
         modulated = _complex_modes(coefficients[:, size : 2 * size])
         return np.hstack([stationary, modulated, coefficients[:, 2 * size :]])
@@ -171,12 +172,12 @@ class ModalSpace:
         return self._outputs(position, coefficients)
 
     def _outputs(self, position: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        size = 2 * self.lattice.cutoff + 1
+        size = 2 * self.cutoff + 1
         # both parts are real functions: they travel as real and imaginary part of one pass
         packed = _complex_modes(coefficients[:, :size]) + 1j * _complex_modes(
             coefficients[:, size : 2 * size]
         )
-        values = lattice_values(position, packed, self.lattice.period)
+        values = lattice_values(position, packed, self.period)
         outputs = np.real(values) + position * np.imag(values)
         if self.lattice.kind == "free":
             outputs += coefficients[:, -2:-1] + coefficients[:, -1:] * position

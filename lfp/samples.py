@@ -109,7 +109,8 @@ class SampleSpace:
 def kernel_matrix(kernel: Callable[..., np.ndarray], x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     """`kernel(x1, x2)` as a checked float64 array `(n1, n2)`; positions in d = 1 as `(n,)`."""
     flat = x1.shape[1] == 1
-    matrix = kernel(x1[:, 0], x2[:, 0]) if flat else kernel(x1, x2)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        matrix = kernel(x1[:, 0], x2[:, 0]) if flat else kernel(x1, x2)
     matrix = check.real_array("law(x1, x2)", matrix, ndim=(2,))
     if matrix.shape != (len(x1), len(x2)):
         raise ValueError(f"law(x1, x2) must return shape {(len(x1), len(x2))}, got {matrix.shape}")

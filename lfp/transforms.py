@@ -24,7 +24,7 @@ def nudft(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
         x: positions `(n, d)`, d = 1, 2, 3, or `(n,)` when d = 1.
         values: y of shape `(n, ...)`, real or complex; further axes are transformed
             together.
-        xi: frequencies `(F, d)` in cycles per unit of x, or `(F,)` when d = 1.
+        xi: frequencies `(F, d)` in cycles per unit of x, or `(F,)` or one number when d = 1.
 
     Returns:
         complex128 of shape `(F, ...)`; error about 1e-13 relative to the mean of `|y|`,
@@ -104,7 +104,7 @@ def _threads(n: int) -> int:
 def _transform_input(
     x: ArrayLike, values: ArrayLike, xi: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    positions, frequencies = check.points("x", x), check.points("xi", xi)
+    positions, frequencies = check.points("x", x), check.points("xi", np.atleast_1d(xi))
     check.same_dimension("x", positions, "xi", frequencies)
     array = np.asarray(values)
     if array.dtype.kind not in "fiuc":
@@ -113,6 +113,9 @@ def _transform_input(
         raise ValueError(
             f"values must have the length of x, {len(positions)}, got shape {array.shape}"
         )
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"values must be finite and not empty, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"values must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"values must be finite, got {array[where]} at index {where}")
     return positions, array.astype(np.complex128), frequencies

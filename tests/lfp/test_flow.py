@@ -152,6 +152,9 @@ def test_half_times_takes_the_first_crossing_per_frequency():
     error = np.array([[1.0, 0.4, 1.0], [0.75, 0.9, 1.0], [0.25, 0.1, 1.0], [0.6, 0.1, 0.9]])
     halves = lfp.half_times(ts, error)
     np.testing.assert_allclose(halves, [np.sqrt(10.0), 0.0, np.nan])
+    # in t from t = 0 on; an unknown value is no crossing and nothing to interpolate from
+    np.testing.assert_allclose(lfp.half_times([0.0, 2.0], [[1.0], [0.0]]), [1.0])
+    np.testing.assert_allclose(lfp.half_times([1.0, 10.0], [[np.nan], [0.1]]), [10.0])
 
 
 @settings(deadline=None, max_examples=10)
@@ -166,6 +169,12 @@ def test_loss_split_adds_up_to_the_loss(n, eta, law):
         assert (low >= 0).all()
     else:
         np.testing.assert_array_equal(low, 0)
+
+
+def test_half_time_of_a_frequency_that_the_data_lack_is_unknown():
+    x = np.linspace(-1, 1, 9)
+    assert np.isnan(lfp.solve(lfp.TwoLayer(), x, np.zeros(9), [1.0]).half_times([1.0])).all()
+    assert lfp.solve(lfp.TwoLayer(), x, x**2, [1.0, 1e9]).half_times(1.0).shape == (1,)
 
 
 def test_spectrum_is_the_transform_of_the_fitted_outputs():

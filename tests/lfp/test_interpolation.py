@@ -39,7 +39,7 @@ def linear_error(scale):
 
 def test_limit_with_the_linear_power_dominant_is_linear_interpolation_on_small_domains():
     errors = [linear_error(scale) for scale in (0.2, 0.1, 0.05)]
-    assert errors[-1] < 1e-3
+    assert errors[-1] < 3e-4
     slopes = np.diff(np.log(errors)) / np.log(0.5)
     np.testing.assert_allclose(slopes, 2.0, atol=0.1)
 
@@ -47,7 +47,7 @@ def test_limit_with_the_linear_power_dominant_is_linear_interpolation_on_small_d
 def test_factor_one_plus_product_leaves_a_piecewise_quadratic_on_a_wide_domain():
     law = lfp.TwoLayer(sigma_a=1.0, sigma_w=1e-4, sigma_b=10.0)
     limit = lfp.interpolate(law, X, Y)
-    assert linear_error(1.0) > 1e-2
+    assert 1e-2 < linear_error(1.0) < 0.1
     for left, right in itertools.pairwise(X):
         inside = np.linspace(left, right, 12)
         third = np.diff(limit(inside), 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from scipy.integrate import quad
-from scipy.special import gamma
+from scipy.special import gamma, gammaln
 
 import lfp
 
@@ -140,6 +140,16 @@ def test_divergence_coefficient_is_that_of_the_exact_kernel():
     assert with_divergence(4 * np.pi**2) > 1e-2
 
 
+def test_rates_hold_in_high_dimension():
+    law = lfp.TwoLayer()
+    for d in (100, 784):
+        scale = np.exp(gammaln((d + 1) / 2) / (d + 1)) / np.sqrt(np.pi)  # where B is near 1
+        xi = scale * np.array([0.99, 1.0])
+        a_rate, b_rate = law.rates(xi, d)
+        slopes = [np.diff(np.log(rate))[0] / np.diff(np.log(xi))[0] for rate in (a_rate, b_rate)]
+        np.testing.assert_allclose(slopes, [-(d + 3), -(d + 1)], rtol=1e-9)
+
+
 def test_validity_parameter_is_its_formula():
     law = lfp.TwoLayer(sigma_w=2.0, sigma_b=5.0)
     assert law.validity([[3.0, 4.0], [0.0, 1.0]]) == pytest.approx((2 * 5 / 5) ** 2)
@@ -153,7 +163,7 @@ def test_standard_deviations_must_be_positive(name, value):
 
 
 def test_bad_arguments_of_a_law_are_named():
-    with pytest.raises(ValueError, match=r"activation must be one of 'relu', got 'swish'"):
+    with pytest.raises(ValueError, match=r"activation must be 'relu', got 'swish'"):
         lfp.TwoLayer(activation="swish")
     with pytest.raises(TypeError, match="sigma_a"):
         lfp.TwoLayer(sigma_a="big")  # pyright: ignore
