@@ -1,12 +1,25 @@
 """Bad input is refused here, at the door, in words that say what is allowed."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy import typing as npt
+
+# what entry points declare: a run-time type checker takes no int for a float, and no tuple for
+# one of NumPy's nested sequences
+Number = float | int | np.number
+Integer = int | np.integer
+ArrayLike = npt.ArrayLike | Sequence[Any] | jax.Array | float | int
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def as_real(name: str, value: ArrayLike) -> np.ndarray:
@@ -14,17 +27,36 @@ def as_real(name: str, value: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array of numbers, got {value!r}") from error
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        raise TypeError(f"{name} must hold real numbers, got {array.dtype} ({value!r:.60})")
+        raise ValueError(
+            f"{name} must be a rectangular array of numbers, got {_shortened(value)}"
+        ) from error
+    except TypeError as error:
+        raise TypeError(f"{name} must hold real numbers, got {_shortened(value)}") from error
+    _check_kind(name, array.dtype, value)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype != np.float32:
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        bad = np.argwhere(~np.isfinite(np.atleast_1d(array)))[0]
-        raise ValueError(f"{name} must be finite, got {np.atleast_1d(array)[tuple(bad)]} at {bad}")
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
     return array
+
+
+def _check_kind(name: str, dtype: Any, value: object) -> None:
+    """Refuse complex numbers, truth values, words and objects."""
+    if dtype.kind not in "iuf" and dtype.name != "bfloat16":
+        raise TypeError(f"{name} must hold real numbers, got dtype {dtype} in {_shortened(value)}")
+
+
+def as_inputs(name: str, value: Any, dtype: Any) -> jax.Array:
+    """`value` as an array for a network; inside a transformation only its dtype can be checked."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} must hold real numbers, got {_shortened(value)}") from error
+    _check_kind(name, array.dtype, value)
+    return array.astype(dtype)
 
 
 def as_points(name: str, value: ArrayLike) -> np.ndarray:
@@ -58,24 +90,38 @@ def as_times(value: ArrayLike) -> np.ndarray:
     array = as_real("ts", value).astype(np.float64)
     if array.ndim != 1:
         raise ValueError(f"ts must have shape (T,), got {array.shape}")
-    if array[0] < 0:
-        raise ValueError(f"ts must not be negative, got {array[0]}")
+    if array.min() < 0:
+        raise ValueError(f"ts must not be negative, got {array.min()}")
     if (np.diff(array) < 0).any():
         first = int(np.argmax(np.diff(array) < 0))
         raise ValueError(f"ts must be sorted, got {array[first]} before {array[first + 1]}")
     return array
 
 
-def as_positive(name: str, value: float | int) -> float:
-    """`value` as a float above zero."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.number):
+def as_number(name: str, value: object, *, allowed: str, valid: Callable[[float], bool]) -> float:
+    """`value` as a finite float for which `valid` holds; `allowed` says so in words."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be finite and above 0, got {value}")
-    return float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer beyond all floats
+        result = math.inf
+    if not (math.isfinite(result) and valid(result)):
+        raise ValueError(f"{name} must be {allowed}, got {_shortened(value)}")
+    return result
 
 
-def as_size(name: str, value: int) -> int:
+def as_positive(name: str, value: object) -> float:
+    """`value` as a float above zero."""
+    return as_number(name, value, allowed="positive and finite", valid=lambda v: v > 0)
+
+
+def as_fraction(name: str, value: object) -> float:
+    """`value` as a float between 0 and 1, neither of them included."""
+    return as_number(name, value, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+
+
+def as_size(name: str, value: object) -> int:
     """`value` as an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
@@ -84,12 +130,13 @@ def as_size(name: str, value: int) -> int:
     return int(value)
 
 
-def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
     """`value` as one of the words allowed."""
+    words = ", ".join(map(repr, allowed))
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        raise TypeError(f"{name} must be one of {words}, got {_shortened(value)}")
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {words}, got {value!r}")
     return value
 
 
@@ -111,6 +158,21 @@ def check_outputs(net: Any, points: np.ndarray) -> None:
         raise ValueError(
             f"net must give one output for each point, shape ({len(points)},), got {shape}"
         )
+
+
+def as_problem(
+    what: str, net: Any, x: ArrayLike, y: ArrayLike, ts: ArrayLike, probe: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Points (n, d), values (n,), times (T,) and probe points (m, d) of a flow of `net`."""
+    require_float64(what)
+    check_network(net)
+    points = as_points("x", x)
+    check_outputs(net, points)
+    values, times = as_values("y", y, len(points)), as_times(ts)
+    extra = None if probe is None else as_points("probe", probe)
+    if extra is not None:
+        check_same_dimension("probe", extra, points)
+    return points, values, times, extra
 
 
 def require_float64(what: str) -> None:

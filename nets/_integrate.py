@@ -20,6 +20,7 @@ Solver = Chebyshev | ExponentialMidpoint
 
 _MAX_ATTEMPTS = 1_000_000
 _GROWTH, _SHRINKAGE, _CAUTION = 10.0, 0.1, 0.8
+_ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 @dataclass
@@ -151,13 +152,16 @@ def _run(
     after_failure = False
     while done < len(ts):
         end = min(result.time + step, last)
-        step = end - result.time
-        if step < 1e-8 * shortest or end == result.time:
+        if not after_failure and last - end <= _ROUNDING * last:
+            end = last  # rather than leave a step as short as rounding
+        # only a step shortened by failures tells of trouble, not one cut off by the last time
+        if end == result.time or (after_failure and step < 1e-8 * shortest):
             result.reason = f"steps of {step:.3g} still miss the tolerance or are not finite"
             return
         if result.steps + result.rejected >= _MAX_ATTEMPTS:
             result.reason = f"{_MAX_ATTEMPTS} steps were not enough"
             return
+        step = end - result.time
         theta, within, next_state, size = _attempt(
             solver,
             problem,

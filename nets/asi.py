@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
 from nets._checks import check_network
 
@@ -34,7 +34,7 @@ class Antisymmetric(eqx.Module):
     first: Any
     second: Any
 
-    def __call__(self, x: Shaped[Any, "n dim"] | Shaped[Any, " n"]) -> Float[Array, " n"]:
+    def __call__(self, x: Any) -> Float[Array, " n"]:
         """Outputs at the points x, as each of the two networks takes them."""
         return math.sqrt(0.5) * _difference(self.first(x), self.second(x))
 

@@ -1,15 +1,15 @@
 """The same run over many random keys."""
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from nets._keys import check_keys
 from nets._threads import one_blas_thread
 from nets.run import Run, stack
 
 
-def ensemble(make: Callable[[Any], Any], keys: Any, run: Callable[[Any], Run]) -> Run:
+def ensemble(make: Any, keys: Any, run: Any) -> Run:
     """Make a network from every key, run each of them, and stack what comes out.
 
     `ensemble(make, keys, run)` holds `run(make(key))` for each key; the runs share what is
@@ -24,11 +24,23 @@ def ensemble(make: Callable[[Any], Any], keys: Any, run: Callable[[Any], Run]) -
         A Run with a leading seed axis on every array but `ts` and `x`.
 
     Raises:
-        ValueError: there is no key.
+        ValueError: there is no key, a single one, or one more axis of them.
+        TypeError: make or run cannot be called, keys are no random keys, run gives no Run.
     """
-    if len(keys) == 0:
-        raise ValueError("keys must hold at least one key, got none")
+    check_keys(keys)
+    for name, function, kind in (("make", make, "key -> network"), ("run", run, "network -> Run")):
+        if not callable(function):
+            raise TypeError(f"{name} must be a function {kind}, got {function!r:.60}")
+
+    def single(key: Any) -> Run:
+        result = run(make(key))
+        if not isinstance(result, Run):
+            raise TypeError(
+                f"run must return a Run such as nets.gradient_flow gives, got {result!r:.60}"
+            )
+        return result
+
     workers = min(len(keys), os.cpu_count() or 1)
     # one limit around all: the runs' own limits would lift each other's when they end
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
-        return stack(list(pool.map(lambda key: run(make(key)), keys)))
+        return stack(list(pool.map(single, keys)))

@@ -6,19 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
-from nets._checks import (
-    as_points,
-    as_positive,
-    as_times,
-    as_values,
-    check_network,
-    check_outputs,
-    check_same_dimension,
-    one_of,
-    require_float64,
-)
+from nets._checks import ArrayLike, Number, as_fraction, as_positive, as_problem, one_of
 from nets._integrate import Solver, integrate
 from nets._problem import pose
 from nets._threads import one_blas_thread
@@ -49,8 +38,8 @@ def gradient_flow(
     ts: ArrayLike,
     *,
     loss: Any = "mse",
-    lazy_scale: float | int = 1.0,
-    rtol: float | int = 1e-3,
+    lazy_scale: Number = 1.0,
+    rtol: Number = 1e-3,
     solver: str | None = None,
     probe: ArrayLike | None = None,
     record: str = "outputs",
@@ -93,7 +82,7 @@ def gradient_flow(
         lazy_scale: alpha; alpha f is trained with the loss divided by alpha^2 (Chizat, Oyallon,
             Bach 2019, On lazy training), which is f trained on y/alpha and multiplied by alpha, on
             the same t.
-        rtol: tolerance of one step, see above.
+        rtol: tolerance of one step, between 0 and 1, see above.
         solver: "exponential", "chebyshev" or None.
         probe: further points (m, d) where outputs are recorded.
         record: "outputs", or "networks" to keep the parameters at every time as well.
@@ -109,20 +98,13 @@ def gradient_flow(
         ValueError, TypeError: bad data, times, network or option.
         RuntimeError: JAX runs without float64, or (throw) the integration failed.
     """
-    require_float64("gradient_flow")
-    check_network(net)
+    points, values, times, extra = as_problem("gradient_flow", net, x, y, ts, probe)
     check_loss(loss)
-    points = as_points("x", x)
-    check_outputs(net, points)
-    values, times = as_values("y", y, len(points)), as_times(ts)
-    alpha, tolerance = as_positive("lazy_scale", lazy_scale), as_positive("rtol", rtol)
+    alpha, tolerance = as_positive("lazy_scale", lazy_scale), as_fraction("rtol", rtol)
     one_of("record", record, _RECORDS)
     if solver is None:
         solver = choose_solver(net, len(points), tolerance)
     one_of("solver", solver, tuple(_SOLVERS))
-    extra = None if probe is None else as_points("probe", probe)
-    if extra is not None:
-        check_same_dimension("probe", extra, points)
 
     problem, theta = pose(net, points, values / alpha)
     scale = math.sqrt(np.mean((values / alpha) ** 2))

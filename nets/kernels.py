@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from numpy.typing import ArrayLike
 
-from nets._checks import as_points, check_network, check_outputs, check_same_dimension
+from nets._checks import ArrayLike, as_points, check_network, check_outputs, check_same_dimension
 from nets._problem import gram, split
 
 

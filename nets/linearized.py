@@ -6,20 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
-from nets._checks import (
-    as_points,
-    as_positive,
-    as_times,
-    as_values,
-    check_network,
-    check_outputs,
-    check_same_dimension,
-    require_float64,
-)
+from nets._checks import ArrayLike, Number, as_positive, as_problem
 from nets._problem import evaluate, gram, split, to_float64
-from nets.losses import mean_square
+from nets.losses import check_loss, mean_square
 from nets.run import Run, Status
 
 
@@ -40,7 +30,8 @@ def linearized_flow(
     y: ArrayLike,
     ts: ArrayLike,
     *,
-    lazy_scale: float | int = 1.0,
+    loss: Any = "mse",
+    lazy_scale: Number = 1.0,
     probe: ArrayLike | None = None,
 ) -> Run:
     """Exact gradient flow of the network linearised at its parameters.
@@ -57,6 +48,7 @@ def linearized_flow(
         x: samples (n, d), or (n,) when d = 1.
         y: values (n,).
         ts: times (T,), sorted, zero or later.
+        loss: "mse".
         lazy_scale: alpha; the outputs are alpha f and the loss is divided by alpha^2, which leaves
             the kernel as it is: only the initial output grows.
         probe: further points (m, d) where outputs are wanted.
@@ -66,18 +58,12 @@ def linearized_flow(
         was given, around which it is linearised.
 
     Raises:
-        ValueError, TypeError: bad data, times or network.
+        ValueError, TypeError: bad data, times, network or option.
         RuntimeError: JAX runs without float64.
     """
-    require_float64("linearized_flow")
-    check_network(net)
-    points = as_points("x", x)
-    check_outputs(net, points)
-    values, times = as_values("y", y, len(points)), as_times(ts)
+    points, values, times, extra = as_problem("linearized_flow", net, x, y, ts, probe)
+    check_loss(loss)
     alpha = as_positive("lazy_scale", lazy_scale)
-    extra = None if probe is None else as_points("probe", probe)
-    if extra is not None:
-        check_same_dimension("probe", extra, points)
     parameters, static = split(net)
     parts = _linearise(
         static,

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nets._checks import one_of
+
 LOSSES = ("mse",)
 
 
@@ -13,8 +15,9 @@ def check_loss(loss: Any) -> None:
     Both integrators rely on the quadratic loss: the exponential one solves its linearised flow in
     closed form, and the spectral radius of the other is that of the tangent kernel.
     """
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ValueError(f'loss must be "mse", got {loss!r}')
+    if isinstance(loss, int | float | np.number) and not isinstance(loss, bool):
+        raise ValueError(f"loss must be 'mse', the only one there is, got {loss!r}")
+    one_of("loss", loss, LOSSES)
 
 
 def mean_square(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:

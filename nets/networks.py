@@ -7,9 +7,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
-from nets._checks import as_positive, as_size, one_of
+from nets._checks import Integer, Number, as_inputs, as_positive, as_size, one_of
+from nets._keys import check_key
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -34,10 +35,14 @@ class TwoLayer(eqx.Module):
     b: Float[Array, "*copies width"]
     activation: str = eqx.field(static=True)
 
-    def __call__(self, x: Shaped[Any, "n dim"] | Shaped[Any, " n"]) -> Float[Array, " n"]:
-        """Outputs at the points x, (n, d), or (n,) when d = 1; in the dtype of the parameters."""
+    def __call__(self, x: Any) -> Float[Array, " n"]:
+        """Outputs at the points x, (n, d), or (n,) when d = 1; in the dtype of the parameters.
+
+        Raises:
+            ValueError, TypeError: x has another shape, or does not hold real numbers.
+        """
         dim = self.w.shape[-1]
-        points = jnp.asarray(x, self.a.dtype)
+        points = as_inputs("x", x, self.a.dtype)
         if points.ndim == 1:
             points = points[:, None]
         if points.ndim != 2 or points.shape[1] != dim:
@@ -49,12 +54,12 @@ class TwoLayer(eqx.Module):
 def two_layer(
     key: Any,
     *,
-    dim: int = 1,
-    width: int = 4096,
+    dim: Integer = 1,
+    width: Integer = 4096,
     activation: str = "relu",
-    sigma_a: float | int = 1.0,
-    sigma_w: float | int = 1.0,
-    sigma_b: float | int = 10.0,
+    sigma_a: Number = 1.0,
+    sigma_w: Number = 1.0,
+    sigma_b: Number = 10.0,
     dtype: Any = None,
 ) -> TwoLayer:
     """Draw `f(x) = m^(-1/2) sum_j a_j sigma(w_j . x + b_j)` with m = width hidden units.
@@ -80,6 +85,7 @@ def two_layer(
     Raises:
         ValueError, TypeError: an argument is out of range or of the wrong kind.
     """
+    check_key("key", key)
     dim, width = as_size("dim", dim), as_size("width", width)
     one_of("activation", activation, tuple(ACTIVATIONS))
     sigma_a, sigma_w = as_positive("sigma_a", sigma_a), as_positive("sigma_w", sigma_w)

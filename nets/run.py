@@ -1,5 +1,6 @@
 """What a training run leaves behind."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
-from numpy.typing import ArrayLike
 
-from nets._checks import as_points, as_real
+from nets._checks import ArrayLike, as_points, as_real, check_same_dimension
 from nets._problem import split
 from nets.kernels import tangent_kernel
 
@@ -85,22 +85,33 @@ class Run:
         waves = np.exp(-2j * np.pi * self.x.astype(np.float64) @ frequencies.T)
         return self.fitted @ waves / len(self.x)
 
-    def net_at(self, i: int) -> Any:
+    def net_at(self, i: Any) -> Any:
         """The network at time ts[i]; for an ensemble its arrays are stacked over the seeds.
+
+        Args:
+            i: an integer; a negative one counts from the last time.
 
         Raises:
             ValueError: networks were not recorded, or there is no such time.
+            TypeError: i is no integer.
         """
+        last = len(self.ts) - 1
+        try:
+            index = operator.index(i)
+        except TypeError as error:
+            raise TypeError(f"i must be an integer, the index of a time, got {i!r}") from error
+        if isinstance(i, bool):
+            raise TypeError(f"i must be an integer, the index of a time, got {i!r}")
         if self.networks is None:
             raise ValueError('networks were not recorded: pass record="networks"')
-        if not -len(self.ts) <= i < len(self.ts):
-            raise ValueError(f"i must be an index of the {len(self.ts)} times, got {i}")
+        if not -last - 1 <= index <= last:
+            raise ValueError(f"i must be from {-last - 1} to {last}, the index of a time, got {i}")
         axis = self.fitted.ndim - 2
-        chosen = jax.tree.map(lambda leaf: jnp.take(leaf, i, axis=axis), self.networks)
+        chosen = jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=axis), self.networks)
         return eqx.combine(chosen, split(self.net)[1])
 
     def kernels(self, x: ArrayLike) -> Float[Any, "*seeds T n1 n1"]:
-        """Tangent kernel K(x, x) of the recorded network at every time.
+        """Tangent kernel K(x, x) of the recorded network at every time, NaN where none was reached.
 
         Args:
             x: points (n1, d), or (n1,) when d = 1.
@@ -112,13 +123,22 @@ class Run:
             ValueError, TypeError: networks were not recorded, or bad points.
         """
         points = as_points("x", x)
+        check_same_dimension("x", points, self.x)
         nets = [self.net_at(i) for i in range(len(self.ts))]
+
+        def along(nets: list[Any], fitted: np.ndarray) -> np.ndarray:
+            dtype = jax.tree.leaves(eqx.filter(self.net, eqx.is_inexact_array))[0].dtype
+            found = np.full((len(nets), len(points), len(points)), np.nan, dtype)
+            for i in np.flatnonzero(np.isfinite(fitted).all(axis=1)):
+                found[i] = tangent_kernel(nets[i], points, points)
+            return found
+
         if self.fitted.ndim == 2:
-            return np.stack([tangent_kernel(net, points, points) for net in nets])
+            return along(nets, self.fitted)
         return np.stack(
             [
-                [tangent_kernel(unstack(net, seed), points, points) for net in nets]
-                for seed in range(len(self.fitted))
+                along([unstack(net, seed) for net in nets], fitted)
+                for seed, fitted in enumerate(self.fitted)
             ]
         )
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nets
+import nets._integrate
 from nets.flow import choose_solver
 
 X = np.linspace(-1, 1, 8)
@@ -83,6 +84,46 @@ def test_lazy_scale_is_training_on_smaller_values():
     np.testing.assert_allclose(lazy.fitted, 7 * small.fitted, rtol=1e-9)
     np.testing.assert_allclose(lazy.probe, 7 * np.asarray(small.probe), rtol=1e-9)
     np.testing.assert_allclose(lazy.loss, np.mean((lazy.fitted - Y) ** 2, axis=1) / 2)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_flow_of_two_times_is_the_one_flow_of_their_sum(solver):
+    options = {"solver": solver, "rtol": 1e-7, "probe": PROBE}
+    first = nets.gradient_flow(NET, X, Y, [1.3], **options)
+    second = nets.gradient_flow(first.net, X, Y, [2.9], **options)
+    whole = nets.gradient_flow(NET, X, Y, [4.2], **options)
+    assert np.abs(whole.fitted - first.fitted).max() > 0.01
+    np.testing.assert_allclose(second.fitted, whole.fitted, atol=2e-5)
+    np.testing.assert_allclose(second.probe, whole.probe, atol=2e-5)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_first_time_may_be_far_shorter_than_a_step(solver):
+    run = nets.gradient_flow(NET, X, Y, [1e-12], solver=solver)
+    assert run.status.steps == 1
+    assert run.status.time == 1e-12
+    np.testing.assert_allclose(run.fitted[0], NET(X), atol=1e-11)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_last_time_may_be_a_hair_beyond_a_step(solver, monkeypatch):
+    ends, attempt = [], nets._integrate._attempt
+
+    def note_end(*arguments):
+        ends.append(float(arguments[4]))
+        return attempt(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nets._integrate, "_attempt", note_end)
+        nets.gradient_flow(NET, X, Y, [1e3], solver=solver)
+    assert ends[0] < ends[1]  # so the first step was accepted
+    for beyond in (1e-10, 1e-12, np.finfo(np.float64).eps):
+        last = ends[0] * (1 + beyond)
+        assert last > ends[0]
+        run = nets.gradient_flow(NET, X, Y, [ends[0], last], solver=solver)
+        assert run.status.reason == "completed"
+        assert run.status.time == last
+        np.testing.assert_allclose(run.fitted[1], run.fitted[0], atol=1e-8)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -190,6 +231,9 @@ def test_flow_that_ends_keeps_the_last_good_state(solver):
     assert np.isnan(run.fitted[2]).all()
     assert np.isnan(run.net_at(2).a)
     assert np.isfinite(run.net(X)).all()
+    kernels = run.kernels([0.0, 0.5])  # (d sqrt(a)/da)^2 = 1/(4 a)
+    np.testing.assert_allclose(kernels[1], np.full((2, 2), 0.25 / s**2), rtol=1e-9)
+    assert np.isnan(kernels[2]).all()
 
 
 def test_output_that_is_not_finite_at_the_start_is_reported():

@@ -59,13 +59,13 @@ def test_empirical_kernel_has_the_infinite_width_kernel_as_its_mean():
 
 
 def test_linearised_networks_approach_the_infinite_width_as_its_inverse_square_root():
-    widths = [64, 256, 1024, 4096]
+    widths = [64, 512, 4096]
     errors = np.array(
         [
             distances(
                 nets.ensemble(
                     lambda key, width=width: make(key, width),
-                    jax.random.split(jax.random.key(width), 24),
+                    jax.random.split(jax.random.key(width), 16),
                     lambda net: nets.linearized_flow(net, X, Y, TS),
                 )
             )
@@ -78,12 +78,12 @@ def test_linearised_networks_approach_the_infinite_width_as_its_inverse_square_r
 
 
 def test_trained_networks_at_large_lazy_scale_stand_beside_the_linearised_ones():
-    for width in (64, 512):
+    for width in (64, 256):
         keys = jax.random.split(jax.random.key(width), 2)
         trained, linear = (
             nets.ensemble(lambda key, width=width: make(key, width), keys, run)
             for run in (
-                lambda net: nets.gradient_flow(net, X, Y, TS, lazy_scale=100.0, rtol=3e-3),
+                lambda net: nets.gradient_flow(net, X, Y, TS, lazy_scale=100.0, rtol=1e-2),
                 lambda net: nets.linearized_flow(net, X, Y, TS),
             )
         )
