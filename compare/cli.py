@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from compare import store, table
+from compare import store, summary, table
 from compare.sections import Data
 from compare.study import Study, names
 from compare.study import run as compute
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; None takes those of the process.
 
     Returns:
-        Exit code: 0, 2 after an error in what was asked for (told in one line on the standard
-        error stream), 130 after Ctrl-C.
+        Exit code: 0, 2 after an error (told in one line on the standard error stream), 130 after
+        Ctrl-C.
     """
     try:
         return tyro.extras.subcommand_cli_from_dict(
@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             args=None if argv is None else list(argv),
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-    except ValueError as error:
-        print(f"lfp: {error}", file=sys.stderr)
+    except (ValueError, RuntimeError, OSError, MemoryError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"lfp: {message}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
@@ -79,14 +80,18 @@ def run(
         json: print the table as JSON instead of text.
     """
     studies = _chosen(study, data, x, y, full=full)
-    folder = store.writable(out)
+    paths = _places(studies, store.writable(out))
+    figure = paths[0].with_suffix(".png") if len(paths) == 1 else out / f"{study}.png"
+    for path in (*paths, figure):
+        store.check_free(path)
     _prepare_jax()
-    datasets, paths = [], []
+    datasets = []
     for item in studies:
         with _interrupted_at_once():
             datasets.append(compute(item, progress=True))
-        paths.append(store.save(datasets[-1], folder))
-    figure = paths[0].with_suffix(".png") if len(paths) == 1 else folder / f"{study}.png"
+        store.save(datasets[-1], out)
+        for line in summary.failures(datasets[-1]):
+            print(f"lfp: warning: {item.name}: {line}", file=sys.stderr)
     _draw(datasets, figure)
     if json:
         print(_as_json(datasets, paths, figure))
@@ -120,8 +125,20 @@ def _chosen(
 
 
 def _plain(stem: str) -> str:
-    """A file's stem as the name of a study."""
-    return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in stem)
+    """A file's stem as the name of a study; "data" if no letter or digit is left."""
+    name = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in stem)
+    return name if name.strip("_-") else "data"
+
+
+def _places(studies: list[Study], folder: Path) -> list[Path]:
+    """Where the numbers of each study will be written; reads its data."""
+    from compare import samples
+
+    places = []
+    for item in studies:
+        series = samples.load(item.data, probed=item.probe.points > 0).original
+        places.append(folder / store.name_of(item, series.x, series.y))
+    return places
 
 
 def _prepare_jax() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import io
 import math
 from calendar import isleap
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Series:
     y_unit: str
 
 
-def co2(years: int) -> Series:
+def co2(years: int | np.integer) -> Series:
     """Monthly means of CO2 at Mauna Loa over the last years of the record (1958 to 2001).
 
     A month is placed at its middle, in years; a month without any weekly value is left out.
@@ -70,18 +71,18 @@ def read_csv(path: str | Path, x: str, y: str) -> Series:
             not finite; the message names column and line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        # newlines untranslated: cells in quotes may hold some, and csv knows every kind of them
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns = reader.fieldnames or []
+        rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"cannot read {str(path)!r} as a CSV file: {error}") from error
-    reader = csv.DictReader(text.splitlines())
-    columns = reader.fieldnames or []
     for name in (x, y):
         if name not in columns:
             raise ValueError(f"{path} has no column {name!r}; its columns are {list(columns)}")
-    lines, cells = [], []
-    for row in reader:
-        lines.append(reader.line_num)
-        cells.append((row[x], row[y]))
+    lines = [line for line, _ in rows]
+    cells = [(row[x], row[y]) for _, row in rows]
     if not cells:
         raise ValueError(f"{path} has no rows below its header")
     is_date = _years(cells[0][0] or "") is not None

@@ -1,12 +1,40 @@
 """What is measured on the outputs of any source, theory or network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 import lfp
 from compare import spectra
+
+
+@dataclass
+class Arrays:
+    """Labelled arrays filled place by place; what is never put stays NaN, or "" for text.
+
+    Attributes:
+        coordinates: the leading dimensions, name to values; places are addressed by them.
+        variables: name to (dimensions, values), ready for `xarray.Dataset`.
+    """
+
+    coordinates: dict[str, list]
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = field(default_factory=dict)
+
+    def put(
+        self, name: str, place: tuple, dims: tuple[str, ...], values: np.ndarray | float | str
+    ) -> None:
+        """Store `values`, of dimensions `dims`, at one place of the leading dimensions."""
+        dtype = object if isinstance(values, str) else None
+        values = np.asarray(values, dtype)
+        if name not in self.variables:
+            lengths = [len(entries) for entries in self.coordinates.values()]
+            missing = {"O": "", "c": complex(np.nan, np.nan)}.get(values.dtype.kind, np.nan)
+            empty = np.full((*lengths, *values.shape), missing, dtype)
+            self.variables[name] = ((*self.coordinates, *dims), empty)
+        entries = zip(self.coordinates.values(), place, strict=True)
+        index = tuple(values_there.index(entry) for values_there, entry in entries)
+        self.variables[name][1][index] = values[()]  # of no dimension: the bare entry
 
 
 @dataclass(frozen=True)
@@ -32,8 +60,16 @@ class Task:
 def of_outputs(
     task: Task, group: str, fitted: Float[np.ndarray, "T n"]
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    """Outputs, spectrum, relative error and half-learning times (in 1/lambda_max), by name."""
-    spectrum = spectra.spectrum(task.x, spectra.remove_affine(task.x, fitted), task.xi)
+    """Outputs, spectrum, relative error and half-learning times (in 1/lambda_max), by name.
+
+    Outputs are NaN from the time on at which a training failed; so is what is measured on them,
+    and a half-learning time that was not reached before is NaN.
+    """
+    known = np.isfinite(fitted).all(axis=-1)
+    spectrum = np.full((len(fitted), task.xi.size), complex(np.nan, np.nan))
+    if known.any():
+        flat = spectra.remove_affine(task.x, fitted[known])
+        spectrum[known] = spectra.spectrum(task.x, flat, task.xi)
     error = spectra.relative_error(task.target, spectrum)
     return {
         f"{group}_fitted": (("time", "sample"), fitted),
@@ -41,7 +77,7 @@ def of_outputs(
         f"relative_error_{group}": (("time", "frequency"), error),
         f"half_time_{group}": (
             ("frequency",),
-            spectra.half_time(task.ts * task.lambda_max, error),
+            lfp.half_times(task.ts * task.lambda_max, error),
         ),
     }
 

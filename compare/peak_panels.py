@@ -6,6 +6,7 @@ import numpy as np
 import xarray
 
 from compare.colours import COLOURS, LABELS, MARKERS
+from compare.summary import groups
 
 
 def draw_peaks(figure: Any, dataset: xarray.Dataset) -> None:
@@ -63,14 +64,17 @@ def _errors(figure: Any, axes: Any, dataset: xarray.Dataset, places: np.ndarray)
         theory = dataset["relative_error_theory"].isel(frequency=place)
         for source, style in (("lfp", "-"), ("ntk", (0, (4, 1.5)))):
             axis.plot(time, theory.sel(source=source), color=COLOURS[source], linestyle=style)
-        for group in _groups(dataset):
+        for group in groups(dataset):
             if group["width"] != _widest(dataset):
                 continue
             at = dataset.sel(group).isel(frequency=place)
+            at = at.isel(seed=slice(int(at["seeds"])))
             unscaled = group["lazy_scale"] < float(dataset["lazy_scale"].max())
             style = ":" if unscaled else "-"
             colour = COLOURS[group["initialization"]]
-            axis.plot(time, at["relative_error_network"].mean("seed"), color=colour, ls=style)
+            # no mean once a training has failed: the other seeds are not the same mean
+            mean = at["relative_error_network"].mean("seed", skipna=False)
+            axis.plot(time, mean, color=colour, ls=style)
             if group["initialization"] == "antisymmetric" and not unscaled:
                 mean = at["relative_error_linearized"].mean("seed")
                 axis.plot(time, mean, color=COLOURS["linearized"], ls=(0, (1, 1)))
@@ -92,7 +96,7 @@ def _legend(dataset: xarray.Dataset) -> list:
     from matplotlib.lines import Line2D
 
     entries = [("lfp", "-", ""), ("ntk", (0, (4, 1.5)), ""), ("linearized", (0, (1, 1)), "")]
-    for group in _groups(dataset):
+    for group in groups(dataset):
         if group["width"] == _widest(dataset):
             unscaled = group["lazy_scale"] < float(dataset["lazy_scale"].max())
             scale = f", α = {group['lazy_scale']:g}"
@@ -112,15 +116,15 @@ def _times(axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
     axes.plot(limits, limits, color=COLOURS["lfp"], linewidth=1, label="LFP prediction")
     ntk = dataset["half_time_theory"].sel(source="ntk").values[places]
     axes.plot(predicted, ntk, "_", color=COLOURS["ntk"], markersize=14, label="NTK")
-    groups = _groups(dataset)
-    for number, group in enumerate(groups):
+    rows = groups(dataset)
+    for number, group in enumerate(rows):
         at = dataset.sel(group)
         mean = at["mean_half_time_network"].values[places]
         spread = np.nan_to_num(at["spread_half_time_network"].values[places])
         colour = COLOURS[group["initialization"]]
-        marker = MARKERS[sorted({each["width"] for each in groups}).index(group["width"])]
+        marker = MARKERS[sorted({each["width"] for each in rows}).index(group["width"])]
         full = group["lazy_scale"] == float(dataset["lazy_scale"].max())
-        offset = 1.06 ** (number - (len(groups) - 1) / 2)  # side by side, not on each other
+        offset = 1.06 ** (number - (len(rows) - 1) / 2)  # side by side, not on each other
         style = {"color": colour, "marker": marker, "mfc": colour if full else "white"}
         axes.errorbar(
             offset * predicted,
@@ -148,17 +152,6 @@ def _times(axes: Any, dataset: xarray.Dataset, places: np.ndarray) -> None:
     axes.set_ylabel("half-learning time of the networks, t λmax")
     axes.set_title("Predicted and measured, no fitted constant\n(arrow: not all seeds by the end)")
     axes.legend(title="networks: width, initialization, lazy scale", loc="lower right")
-
-
-def _groups(dataset: xarray.Dataset) -> list[dict]:
-    seeds = dataset["seeds"]
-    return [
-        {"width": int(width), "initialization": str(initialization), "lazy_scale": float(scale)}
-        for scale in reversed(seeds["lazy_scale"].values)
-        for initialization in seeds["initialization"].values
-        for width in seeds["width"].values
-        if seeds.sel(width=width, initialization=initialization, lazy_scale=scale) > 0
-    ]
 
 
 def _widest(dataset: xarray.Dataset) -> int:

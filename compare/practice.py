@@ -1,20 +1,23 @@
 """The networks of a study: trained and linearised, at the times of the theory."""
 
 import sys
+from operator import itemgetter
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
 import nets
-from compare.arrays import Arrays
-from compare.measures import Task, distance, kernel_drift, of_outputs
+from compare.measures import Arrays, Task, distance, kernel_drift, of_outputs
 from compare.sections import Initialization, Row
 from compare.study import Study
 
 
 def measure(study: Study, task: Task, *, progress: bool) -> Arrays:
-    """Every network of the study, trained and linearised, with its measures."""
+    """Every network of the study, trained and linearised, with its measures.
+
+    A network whose training fails does not end the others: `reason` tells why it stopped.
+    """
     rows = study.rows()
     arrays = Arrays(
         {
@@ -53,7 +56,9 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
 
     def train(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
         options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
-        return nets.gradient_flow(net, task.x, task.y, task.ts, rtol=row.rtol, **options)
+        return nets.gradient_flow(
+            net, task.x, task.y, task.ts, rtol=row.rtol, throw=False, **options
+        )
 
     def linearize(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
         options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
@@ -75,8 +80,12 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
             arrays.put(f"distance_{group}", place, ("time",), distance(task, initial, fitted))
             if run.probe is not None:
                 arrays.put(f"{group}_probe", place, ("time", "point"), run.probe[seed])
-        trained = jax.tree.map(lambda leaf: leaf[seed], runs["network"].net)  # noqa: B023
-        kernels = (nets.tangent_kernel(it, task.x, task.x) for it in (net, trained))
-        drift, whole = kernel_drift(task, *(np.asarray(kernel) for kernel in kernels))
-        arrays.put("kernel_drift", place, (), np.array(drift))
-        arrays.put("kernel_drift_whole", place, (), np.array(whole))
+        reason = runs["network"].status.reason[seed]
+        arrays.put("reason", place, (), reason)
+        drift = whole = np.nan  # over the whole run, unknown if it did not get there
+        if reason == "completed":
+            trained = jax.tree.map(itemgetter(seed), runs["network"].net)
+            kernels = (nets.tangent_kernel(it, task.x, task.x) for it in (net, trained))
+            drift, whole = kernel_drift(task, *(np.asarray(kernel) for kernel in kernels))
+        arrays.put("kernel_drift", place, (), drift)
+        arrays.put("kernel_drift_whole", place, (), whole)

@@ -31,16 +31,17 @@ def compute(study: Study, *, progress: bool) -> xarray.Dataset:
             "a study needs 64-bit floats in JAX: call jax.config.update('jax_enable_x64', True) "
             "before the first array is made"
         )
-    samples = load(study.data)
+    samples = load(study.data, probed=study.probe.points > 0)
     task = pose(study, samples)
+    # seconds, and they refuse what no flow can be made of before networks take minutes
+    theories, limits = theory.measure(task), theory.limits(task)
     networks = practice.measure(study, task, progress=progress)
-    theories = theory.measure(task)
     dataset = xarray.Dataset(
         {
             **_data_variables(task, samples),
             **theories.variables,
             **networks.variables,
-            **theory.limits(task),
+            **limits,
         },
         coords={
             **_coordinates(study, task, samples),

@@ -29,12 +29,18 @@ class Samples:
     y_deviation: float
 
 
-def load(data: Data) -> Samples:
+def load(data: Data, *, probed: bool = False) -> Samples:
     """Read the series and scale it: x onto [-1, 1], y to mean 0 and standard deviation 1.
+
+    Args:
+        data: what to read, and whether to scale.
+        probed: refuse repeated x with different y, because limits between the samples are asked
+            for and none goes through both.
 
     Raises:
         ValueError: for fewer than 4 samples, equal x only, NaN or infinite entries, constant y,
-            or y an affine function of x (no frequency is left); see `datasets` for files.
+            or y an affine function of x (no frequency is left), or repeated x (see `probed`); see
+            `datasets` for files.
     """
     series = _series(data)
     x, y = series.x, series.y
@@ -50,6 +56,15 @@ def load(data: Data) -> Samples:
         raise ValueError(f"y must not be constant, every sample has {y[0]:g}")
     if np.linalg.norm(remove_affine(x, y)) <= 1e-12 * np.linalg.norm(y):
         raise ValueError("y is an affine function of x: no frequency is left to be learned")
+    if probed:
+        repeated = np.flatnonzero((np.diff(x) == 0) & (np.diff(y) != 0))
+        if repeated.size:
+            first = int(repeated[0])
+            raise ValueError(
+                f"x must not repeat with different y in a study with [probe]: samples {first} and "
+                f"{first + 1} (sorted by x) both have x = {x[first]:.10g}, with y = {y[first]:.10g}"
+                f" and {y[first + 1]:.10g}"
+            )
     centre = (x.min() + x.max()) / 2 if data.scale_x else 0.0
     half_range = np.ptp(x) / 2 if data.scale_x else 1.0
     mean, deviation = (y.mean(), y.std()) if data.standardize_y else (0.0, 1.0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple
 
-from compare.records import Number
+from compare.records import Number, settle
+
+MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Data:
     standardize_y: bool = True
 
     def __post_init__(self) -> None:
+        settle(self, "data")
         given = [name for name in ("source", "file", "points") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(f"data needs exactly one of source, file and points, got {given}")
@@ -56,6 +59,7 @@ class Initialization:
     sigma_b: Number = 10.0
 
     def __post_init__(self) -> None:
+        settle(self, "initialization")
         if self.activation != "relu":
             raise ValueError(f"initialization.activation must be 'relu', got {self.activation!r}")
         for name in ("sigma_a", "sigma_w", "sigma_b"):
@@ -81,7 +85,7 @@ class Networks:
         seeds: how many networks, one number or one per width.
         initializations: "plain" and "antisymmetric" (zero output at the start).
         lazy_scales: alpha; train on y/alpha and multiply the outputs by alpha.
-        rtol: tolerance of `nets.gradient_flow`.
+        rtol: tolerance of `nets.gradient_flow`, above 0 and below 1.
     """
 
     widths: tuple[int, ...]
@@ -91,6 +95,7 @@ class Networks:
     rtol: Number = 1e-2
 
     def __post_init__(self) -> None:
+        settle(self, "networks")
         for name in ("widths", "initializations", "lazy_scales"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
@@ -110,7 +115,8 @@ class Networks:
                 )
         for scale in self.lazy_scales:
             _positive("networks.lazy_scales", scale)
-        _positive("networks.rtol", self.rtol)
+        if not 0 < self.rtol < 1:
+            raise ValueError(f"networks.rtol must be above 0 and below 1, got {self.rtol}")
 
     def rows(self) -> list[Row]:
         """The combinations of this block."""
@@ -139,6 +145,7 @@ class Time:
     points: int = 60
 
     def __post_init__(self) -> None:
+        settle(self, "time")
         if not (isfinite(self.last) and self.last > 1):
             raise ValueError(f"time.last must be finite and above 1, got {self.last}")
         if self.points < 2:
@@ -152,6 +159,7 @@ class Frequencies:
     peaks: int = 6
 
     def __post_init__(self) -> None:
+        settle(self, "frequencies")
         if self.peaks < 1:
             raise ValueError(f"frequencies.peaks must be at least 1, got {self.peaks}")
 
@@ -163,8 +171,12 @@ class Probe:
     points: int = 0
 
     def __post_init__(self) -> None:
-        if self.points < 0 or self.points == 1:
-            raise ValueError(f"probe.points must be 0 or at least 2, got {self.points}")
+        settle(self, "probe")
+        if not (self.points == 0 or 2 <= self.points <= MOST_POINTS):
+            raise ValueError(
+                f"probe.points must be 0, or at least 2 and at most {MOST_POINTS}, "
+                f"got {self.points}"
+            )
 
 
 def _positive(name: str, value: Number) -> None:

@@ -1,16 +1,24 @@
-"""Spectra at the samples, their peaks, and when each frequency is learned.
+"""Spectra at the samples, their peaks, and how far outputs are from data at each frequency.
 
 Values have the samples on their last axis, spectra the frequencies; trajectories carry the time
 on the axis before. Everything is vectorised over further leading axes (width, seed, ...).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import ArrayLike, Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float
+from numpy import typing as npt
 
 import lfp
 
+# what a run-time type checker should let through to the checks below
+ArrayLike = npt.ArrayLike | Sequence | float | int
 
-def remove_affine(x: ArrayLike, values: ArrayLike) -> Float[np.ndarray, "*batch n"]:
+
+def remove_affine(
+    x: ArrayLike, values: ArrayLike
+) -> Float[np.ndarray, "*batch n"] | Complex[np.ndarray, "*batch n"]:
     """Subtract the least-squares fit of 1 and x from values.
 
     The transform of a slope over a finite range leaks into every frequency as 1/xi and would
@@ -18,18 +26,18 @@ def remove_affine(x: ArrayLike, values: ArrayLike) -> Float[np.ndarray, "*batch 
 
     Args:
         x: samples, shape (n,).
-        values: shape (..., n).
+        values: real or complex, shape (..., n).
 
     Returns:
-        Residual of the fit, shape (..., n).
+        Residual of the fit, shape (..., n), complex for complex values.
 
     Raises:
-        ValueError: if x is not one-dimensional, has equal entries only, or does not match values.
+        ValueError: if x is not one-dimensional, has equal entries only, or does not match values;
+            if an entry is NaN or infinite.
+        TypeError: if they are not numbers, or x not real.
     """
-    x = np.asarray(x, dtype=np.float64)
-    values = np.asarray(values, dtype=np.float64)
-    if x.ndim != 1 or x.size < 2 or np.ptp(x) == 0:
-        raise ValueError(f"x must have shape (n,) with at least 2 different values, got {x.shape}")
+    x = _abscissas(x)
+    values = _finite("values", values)
     if values.ndim == 0 or values.shape[-1] != x.size:
         raise ValueError(f"values must have shape (..., {x.size}) like x, got {values.shape}")
     slope = x - x.mean()
@@ -45,11 +53,10 @@ def frequencies(x: ArrayLike) -> Float[np.ndarray, " half"]:
     discrete Fourier transform; k = 0 belongs to the affine part.
 
     Raises:
-        ValueError: if x is not one-dimensional or has equal entries only.
+        ValueError: if x is not one-dimensional, not finite, or has equal entries only.
+        TypeError: if x does not hold real numbers.
     """
-    x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 1 or x.size < 2 or np.ptp(x) == 0:
-        raise ValueError(f"x must have shape (n,) with at least 2 different values, got {x.shape}")
+    x = _abscissas(x)
     return np.arange(1, x.size // 2 + 1) * (x.size - 1) / (x.size * np.ptp(x))
 
 
@@ -63,14 +70,20 @@ def spectrum(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> Complex[np.ndarr
 
     Returns:
         Shape (..., F), complex.
+
+    Raises:
+        ValueError: if x, values and xi are not finite or do not match.
+        TypeError: if they are not numbers, or x or xi not real.
     """
-    values = np.asarray(values)
+    values = _finite("values", values)
+    if values.ndim == 0:
+        raise ValueError("values must have shape (..., n) like x, got a single number")
     batch = values.shape[:-1]
     columns = values.reshape(-1, values.shape[-1]).T
     return np.asarray(lfp.nudft(x, columns, xi)).T.reshape(*batch, -1)
 
 
-def peaks(amplitude: ArrayLike, count: int) -> Bool[np.ndarray, " F"]:
+def peaks(amplitude: ArrayLike, count: float | int | np.number) -> Bool[np.ndarray, " F"]:
     """Mark the `count` largest local maxima of an amplitude spectrum.
 
     A local maximum is larger than the entry before and not smaller than the one after; the first
@@ -85,12 +98,15 @@ def peaks(amplitude: ArrayLike, count: int) -> Bool[np.ndarray, " F"]:
 
     Raises:
         ValueError: if count < 1 or amplitude is not a finite vector.
+        TypeError: if count is not an integer or amplitude does not hold real numbers.
     """
-    amplitude = np.asarray(amplitude, dtype=np.float64)
+    amplitude = _finite("amplitude", amplitude, real=True)
+    if isinstance(count, bool) or not isinstance(count, int | np.integer):
+        raise TypeError(f"count must be an integer, got {count!r}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    if amplitude.ndim != 1 or not np.isfinite(amplitude).all():
-        raise ValueError(f"amplitude must be a finite vector, got shape {amplitude.shape}")
+    if amplitude.ndim != 1:
+        raise ValueError(f"amplitude must have shape (F,), got {amplitude.shape}")
     padded = np.concatenate([[-np.inf], amplitude, [-np.inf]])
     places = np.flatnonzero((amplitude > padded[:-2]) & (amplitude >= padded[2:]))
     largest = places[np.argsort(-amplitude[places], kind="stable")[:count]]
@@ -107,32 +123,47 @@ def relative_error(target: ArrayLike, outputs: ArrayLike) -> Float[np.ndarray, "
         outputs: spectra of outputs, shape (..., F).
 
     Returns:
-        Shape (..., F); NaN where the target is exactly zero.
-    """
-    target = np.asarray(target)
-    size = np.where(target == 0, np.nan, np.abs(target))
-    return np.abs(target - np.asarray(outputs)) / size
-
-
-def half_time(ts: ArrayLike, error: ArrayLike) -> Float[np.ndarray, "*batch F"]:
-    """First time at which the relative error is at most 1/2, interpolated linearly in log t.
-
-    Args:
-        ts: increasing positive times, shape (T,).
-        error: relative error, shape (..., T, F).
-
-    Returns:
-        Shape (..., F); NaN if the error stays above 1/2; ts[0] if it starts at most there.
+        Shape (..., F); NaN where the target is exactly zero or the output is NaN.
 
     Raises:
-        ValueError: if ts is not increasing and positive or does not match error.
+        ValueError: if the shapes do not match.
+        TypeError: if they are not numbers.
     """
-    ts = np.asarray(ts, dtype=np.float64)
-    error = np.asarray(error, dtype=np.float64)
-    if ts.ndim != 1 or ts.size == 0 or not (ts > 0).all() or not (np.diff(ts) > 0).all():
-        raise ValueError(f"ts must be positive and increasing, got {ts}")
-    if error.ndim < 2 or error.shape[-2] != ts.size:
+    target, outputs = _numbers("target", target), _numbers("outputs", outputs)
+    if target.ndim != 1 or outputs.shape[-1:] != target.shape:
         raise ValueError(
-            f"error must have shape (..., {ts.size}, F) for these ts, got {error.shape}"
+            "target must have shape (F,) and outputs (..., F) with the same F, "
+            f"got {target.shape} and {outputs.shape}"
         )
-    return lfp.half_times(ts, error)
+    size = np.where(target == 0, np.nan, np.abs(target))
+    return np.abs(target - outputs) / size
+
+
+def _numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """`value` as an array of float64 or complex128."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if array.dtype.kind not in "fiuc":
+        raise TypeError(f"{name} must hold numbers, got dtype {array.dtype}")
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def _finite(name: str, value: ArrayLike, *, real: bool = False) -> np.ndarray:
+    array = _numbers(name, value)
+    if real and array.dtype.kind == "c":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} must be finite, got {array[place]} at index {place}")
+    return array
+
+
+def _abscissas(x: ArrayLike) -> np.ndarray:
+    array = _finite("x", x, real=True)
+    if array.ndim != 1 or array.size < 2 or np.ptp(array) == 0:
+        raise ValueError(
+            f"x must have shape (n,) with at least 2 different values, got {array.shape}"
+        )
+    return array

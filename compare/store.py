@@ -22,12 +22,17 @@ def file_name(dataset: "xarray.Dataset") -> str:
 
     The folder of a CSV file does not count, its content does.
     """
-    study = Study.parse(dataset.attrs["study"])
+    x, y = dataset["x_original"].values, dataset["y_original"].values
+    return name_of(Study.parse(dataset.attrs["study"]), x, y)
+
+
+def name_of(study: Study, x: np.ndarray, y: np.ndarray) -> str:
+    """`file_name` before there is a dataset: of a study and its data in original units."""
     if study.data.file is not None:
         study = replace(study, data=replace(study.data, file=Path(study.data.file).name))
     content = hashlib.sha256(study.to_toml().encode())
-    for name in ("x_original", "y_original"):
-        content.update(np.ascontiguousarray(dataset[name].values, dtype="<f8").tobytes())
+    for values in (x, y):
+        content.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
     return f"{study.name}-{content.hexdigest()[:8]}.nc"
 
 
@@ -86,12 +91,26 @@ def writable(folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def check_free(path: Path) -> None:
+    """Refuse a path that no file can take.
+
+    Raises:
+        ValueError: if it is a folder.
+    """
+    if path.is_dir():
+        raise ValueError(f"cannot write the file {str(path)!r}: a folder of that name is there")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder that takes the place of `path` when all went well.
 
     If the block fails or is interrupted, the temporary file is removed and `path` is untouched.
+
+    Raises:
+        ValueError: if the path is that of a folder.
     """
+    check_free(path)
     place = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield place

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from compare.records import decode, encode
+from compare.records import decode, encode, settle
 from compare.sections import Data, Frequencies, Initialization, Networks, Probe, Row, Time
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Study:
     probe: Probe = field(default_factory=Probe)
 
     def __post_init__(self) -> None:
+        settle(self, "")
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum():
             raise ValueError(f"name must be letters, digits, '_' and '-', got {self.name!r}")
         if not self.networks:
@@ -72,12 +73,14 @@ class Study:
             raise type(error)(f"{path}: {error}") from error
 
     @classmethod
-    def parse(cls, text: str) -> "Study":
+    def parse(cls, text: str | object) -> "Study":
         """Read a study from the text of a study file; the reverse of `to_toml`.
 
         Raises:
             ValueError, TypeError: as `from_toml`.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be the text of a study file, a string, got {text!r:.60}")
         return cls._parse(text, full=False, folder=None)
 
     @classmethod
@@ -128,7 +131,7 @@ def names() -> dict[str, tuple[str, ...]]:
     return shipped
 
 
-def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
+def run(study: Study | object, *, progress: bool = False) -> "xarray.Dataset":
     """Compute a study: theory, linearised and trained networks at the same times.
 
     Variables, with the dimensions they carry:
@@ -138,12 +141,15 @@ def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
         data_spectrum (frequency) and `theory_`, `network_`, `linearized_spectrum`: complex
         transforms at the samples after `spectra.remove_affine`.
         relative_error_theory, ..._network, ..._linearized (..., time, frequency) and half_time_*
-        (..., frequency): `spectra.relative_error` and `spectra.half_time` in units of time.
+        (..., frequency): `spectra.relative_error` and `lfp.half_times` in units of time.
         distance_network, distance_linearized (..., time): norm of the difference from the NTK flow
         that starts from the same output, relative to the norm of y minus that output.
         kernel_drift (width, seed, initialization, lazy_scale): Frobenius norm of the change of
         the tangent kernel over the run relative to its norm at the start, affine part removed
         on both sides; kernel_drift_whole without the removal.
+        reason (width, seed, initialization, lazy_scale): "completed", or why the training of this
+        network stopped; its outputs from then on and its kernel drift are NaN, half times reached
+        before stand. Empty where no network was asked for.
         network_initial (..., sample): outputs at t = 0, multiplied by the lazy scale.
         theory_probe, network_probe, linearized_probe (..., time, point), limit_probe (source,
         point), spline_probe (spline, point): with `[probe]`.
@@ -164,8 +170,14 @@ def run(study: Study, *, progress: bool = False) -> "xarray.Dataset":
     Raises:
         ValueError: for data that no study can be made of (a single sample, constant or
             non-finite y, missing column), an initial distribution outside the validity of the
-            LFP kernel, or if JAX does not use 64-bit floats.
+            LFP kernel, repeated x with different y under `[probe]`, or if JAX does not use 64-bit
+            floats; all before any network is trained.
+        TypeError: if study is no `Study`.
     """
+    if not isinstance(study, Study):
+        raise TypeError(
+            f"study must be a Study, got {study!r:.60}; Study.from_toml reads files and names"
+        )
     from compare.running import compute  # jax, diffrax and xarray take seconds to import
 
     return compute(study, progress=progress)

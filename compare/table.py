@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compare.summary import groups
+
 if TYPE_CHECKING:
     import xarray
 
@@ -23,7 +25,9 @@ NOTES = """
 Half-learning times in units of 1/lambda_max, affine part removed; xi in cycles per unit of scaled
 x. Linearised and network: mean (± standard deviation) over seeds, network (k/s): k of s reached it.
 Drift: relative change of the tangent kernel over the run, affine part removed. Distance: largest
-relative distance from the NTK flow that starts from the same output."""
+relative distance from the NTK flow that starts from the same output; both "-" if a training failed.
+Plain networks first unlearn alpha times their initial output: on the way they may pass relative
+error 1/2 by accident, before they learn the peak."""
 
 
 def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]:
@@ -35,7 +39,7 @@ def rows(dataset: "xarray.Dataset") -> list[dict[str, float | int | str | None]]
     records = []
     theory = dataset["half_time_theory"]
     for index in np.flatnonzero(dataset["peak"].values):
-        for group in _groups(dataset):
+        for group in groups(dataset):
             there = dataset.sel(group)
             at = there.isel(frequency=index)
             numbers = {
@@ -82,23 +86,12 @@ def text(dataset: "xarray.Dataset") -> str:
             _short(row["linearized"]) or last,
             network,
             "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            _short(row["drift"]),
-            _short(row["distance"]),
+            _short(row["drift"]) or "-",
+            _short(row["distance"]) or "-",
         )
         pairs = zip(cells, COLUMNS, strict=True)
         lines.append("".join(cell.rjust(width) for cell, (_, width) in pairs))
     return "\n".join(lines) + NOTES
-
-
-def _groups(dataset: "xarray.Dataset") -> list[dict]:
-    seeds = dataset["seeds"]
-    return [
-        {"width": int(width), "initialization": str(initialization), "lazy_scale": float(scale)}
-        for scale in reversed(seeds["lazy_scale"].values)
-        for initialization in seeds["initialization"].values
-        for width in seeds["width"].values
-        if seeds.sel(width=width, initialization=initialization, lazy_scale=scale) > 0
-    ]
 
 
 def _short(value: float | int | str | None) -> str:

@@ -4,8 +4,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 import lfp
-from compare.arrays import Arrays
-from compare.measures import Task, of_outputs
+from compare.measures import Arrays, Task, of_outputs
 
 
 def measure(task: Task) -> Arrays:
@@ -32,9 +31,10 @@ def limits(task: Task) -> dict:
     interpolants = [
         lfp.interpolate(law, task.x, task.y)(task.probe) for law in (task.law, task.law.ntk)
     ]
+    x, first = np.unique(task.x, return_index=True)  # repeated samples have the same y
     splines = [
-        np.interp(task.probe, task.x, task.y),
-        CubicSpline(task.x, task.y, bc_type="natural")(task.probe),
+        np.interp(task.probe, x, task.y[first]),
+        CubicSpline(x, task.y[first], bc_type="natural")(task.probe),
     ]
     return {
         "limit_probe": (("source", "point"), np.stack(interpolants)),

@@ -86,7 +86,7 @@ def test_shipped_studies_are_listed(capsys):
     ("arguments", "message"),
     [
         (["run", "co3"], "unknown study 'co3'; known are co2, few_points, or a file"),
-        (["run", "absent.toml"], "absent.toml|cannot read the study"),
+        (["run", "absent.toml"], "lfp: cannot read the study: .*No such file"),
         (["run", "text.toml"], "text.toml: not TOML"),
         (["run", "wrong.toml"], "wrong.toml: time.last must be a number, got 'long'"),
         (["run", "co2", "--x", "day"], "--x and --y name columns of a file"),
@@ -94,7 +94,7 @@ def test_shipped_studies_are_listed(capsys):
         (["run", "few_points", "--data", "a.csv", "--x", "a", "--y", "b"], "few_points is a group"),
         (
             ["run", "tiny.toml", "--data", "absent.csv", "--x", "a", "--y", "b"],
-            "cannot read 'absent",
+            "cannot read 'absent.csv' as a CSV file: .*No such file",
         ),
         (
             ["run", "tiny.toml", "--data", "my series.csv", "--x", "hour", "--y", "level"],
@@ -115,6 +115,60 @@ def test_mistakes_are_told_in_one_line_with_exit_code_2(folder, capsys, argument
     with pytest.raises(ValueError, match=message):
         raise ValueError(errors)
     assert {path.name for path in folder.iterdir()} <= before | {"results"}
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("two\nlines"), OSError(28, "disk full"), MemoryError(), ValueError("v")]
+)
+def test_whatever_fails_while_computing_is_told_in_one_line(folder, capsys, monkeypatch, error):
+    def fail(study, *, progress):
+        raise error
+
+    monkeypatch.setattr(cli, "compute", fail)
+    assert cli.main(["run", "tiny.toml"]) == 2
+    expected = {RuntimeError: "two lines", OSError: "[Errno 28] disk full", ValueError: "v"}
+    message = expected.get(type(error), "MemoryError")
+    assert capsys.readouterr().err == f"lfp: {message}\n"
+
+
+def test_a_folder_in_place_of_an_output_is_refused_before_anything_is_computed(
+    folder, capsys, monkeypatch
+):
+    assert cli.main(["run", "tiny.toml"]) == 0
+    numbers, figure = sorted((folder / "results").iterdir())
+    monkeypatch.setattr(cli, "compute", lambda *_, **__: pytest.fail("computed"))
+    for path, arguments in (
+        (numbers, ["run", "tiny.toml"]),
+        (figure, ["run", "tiny.toml"]),
+        (folder / "results" / "few_points.png", ["run", "few_points"]),
+    ):
+        path.unlink(missing_ok=True)
+        path.mkdir()
+        capsys.readouterr()
+        assert cli.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert f"cannot write the file 'results/{path.name}': a folder of that name" in error
+        path.rmdir()
+
+
+def test_failed_networks_are_warnings_and_the_rest_is_written(folder, capsys, monkeypatch):
+    monkeypatch.setattr("nets._integrate._MAX_ATTEMPTS", 1)
+    (folder / "tiny.toml").write_text(TOML.replace("seeds = 1", "seeds = 2"))
+    assert cli.main(["run", "tiny.toml"]) == 0
+    out, errors = capsys.readouterr()
+    lines = [line for line in errors.splitlines() if line.startswith("lfp: warning:")]
+    assert len(lines) == 2
+    assert "tiny: width 16, antisymmetric, lazy scale 30, seed 0 failed" in lines[0]
+    assert "1 steps were not enough" in lines[0]
+    assert "wrote results/tiny-" in out
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"), [("my series", "my_series"), ("@", "data"), ("-_", "data"), ("é1", "é1")]
+)
+def test_any_file_name_gives_a_study_a_name(folder, stem, name):
+    [study] = cli._chosen("tiny.toml", folder / f"{stem}.csv", "a", "b", full=False)
+    assert study.name == name
 
 
 def test_unknown_options_end_with_exit_code_2(folder, capsys):

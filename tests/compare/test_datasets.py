@@ -79,11 +79,41 @@ def test_bad_files_are_refused_with_column_and_line(tmp_path, text, message):
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot read .*absent.csv"):
+    with pytest.raises(ValueError, match=r"absent.csv.* as a CSV file: .*No such file"):
         datasets.read_csv(tmp_path / "absent.csv", "x", "y")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ValueError, match=r"cannot read .*binary.csv"):
+    with pytest.raises(ValueError, match=r"binary.csv.* as a CSV file: .*can't decode"):
         datasets.read_csv(tmp_path / "binary.csv", "x", "y")
+
+
+def test_csv_with_an_endless_cell_is_refused(tmp_path):
+    path = write(tmp_path, f"x,y\n1,{'2' * 200_000}\n")
+    with pytest.raises(ValueError, match="as a CSV file: field larger than field limit"):
+        datasets.read_csv(path, "x", "y")
+
+
+def test_cells_in_quotes_may_hold_line_ends(tmp_path):
+    path = tmp_path / "series.csv"
+    path.write_bytes(b'x,note,y\r\n1,"two\r\nlines",2\r\n2,"a\x0bb \xe2\x80\xa8",3\r\n')
+    series = datasets.read_csv(path, "x", "y")
+    assert series.x.tolist() == [1, 2]
+    assert series.y.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_is_read(tmp_path, end):
+    path = tmp_path / "series.csv"
+    path.write_bytes(end.join(["x,y", "1,2", "2,3", ""]).encode())
+    assert datasets.read_csv(path, "x", "y").y.tolist() == [2, 3]
+
+
+def test_repeated_x_is_refused_under_a_probe_if_y_differs():
+    points = ((1990.5, 1.0), (1990.5, 1.0), (1991.5, 2.0), (1993.0, 4.0), (1993.0, 5.0))
+    data = Data(points=points)
+    assert samples.load(data).x.size == 5
+    with pytest.raises(ValueError, match=r"samples 3 and 4 .*both have x = 1993, with y = 4 and 5"):
+        samples.load(data, probed=True)
+    assert samples.load(Data(points=points[:4]), probed=True).x.size == 4
 
 
 def test_scaled_samples_are_standardised_and_the_scaling_is_recorded():

@@ -10,8 +10,8 @@ import pytest
 
 import lfp
 import nets
-from compare import plots, running, samples, spectra, store, summary, table, theory
-from compare.sections import Data
+from compare import plots, practice, running, samples, spectra, store, summary, table, theory
+from compare.sections import Data, Initialization, Time
 from compare.study import Study, run
 
 TOML = """
@@ -135,7 +135,7 @@ def test_spectra_errors_and_half_times_belong_to_the_outputs(dataset):
     error = np.abs(flat @ waves - target) / np.abs(target)
     np.testing.assert_allclose(row["relative_error_network"], error, rtol=1e-8)
     np.testing.assert_allclose(
-        row["half_time_network"], spectra.half_time(dataset["time"].values, error), rtol=1e-8
+        row["half_time_network"], lfp.half_times(dataset["time"].values, error), rtol=1e-8
     )
 
 
@@ -248,10 +248,92 @@ def test_figures_are_drawn_from_the_dataset(dataset, tmp_path):
         plots.of_studies([])
 
 
-def test_data_that_no_study_can_be_made_of_are_refused_before_anything_is_trained():
-    study = replace(Study.parse(TOML), data=Data(points=tuple((i, 2.0) for i in range(9))))
-    with pytest.raises(ValueError, match="y must not be constant"):
-        run(study)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": Data(points=tuple((i, 2.0) for i in range(9)))}, "y must not be constant"),
+        (
+            {"data": Data(points=((0, 1), (1, 3), (1, 4), (2, 0), (3, 1)))},
+            r"samples 1 and 2 \(sorted by x\) both have x = 1, with y = 3 and 4",
+        ),
+        (
+            {"initialization": Initialization(sigma_w=8.0, sigma_b=0.5)},
+            "the kernel is indefinite: .*validity parameter",
+        ),
+    ],
+)
+def test_data_that_no_study_can_be_made_of_are_refused_before_anything_is_trained(
+    changes, message, monkeypatch
+):
+    monkeypatch.setattr(practice, "measure", lambda *_, **__: pytest.fail("a network was trained"))
+    with pytest.raises(ValueError, match=message):
+        run(replace(Study.parse(TOML), **changes))
+
+
+def test_repeated_samples_of_one_value_have_limits_and_splines():
+    points = ((-1.0, 1.0), (0.0, 3.0), (0.0, 3.0), (0.5, 0.0), (1.0, 1.0))
+    study = replace(Study.parse(TOML), data=Data(points=points, standardize_y=False))
+    task = running.pose(study, samples.load(study.data, probed=True))
+    variables = theory.limits(task)
+    for name in ("limit_probe", "spline_probe"):
+        np.testing.assert_allclose(variables[name][1][:, [0, 2, 4]], [[1, 3, 1]] * 2, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def failed():
+    """The same study with an integrator that gives up after 15 steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nets._integrate._MAX_ATTEMPTS", 15)
+        return run(replace(Study.parse(TOML), time=Time(last=3e4, points=30)))
+
+
+def test_a_failed_training_is_nan_from_then_on_and_keeps_what_came_before(failed):
+    row = failed.sel(ROW)
+    assert str(row["reason"].values) == "15 steps were not enough"
+    known = np.isfinite(row["network_fitted"].values)
+    assert known[0].all()
+    assert not known[-1].any()
+    assert (np.diff(known.astype(int), axis=0) <= 0).all()
+    for name in ("network_spectrum", "relative_error_network", "network_probe"):
+        values = np.isfinite(row[name].values)
+        assert np.array_equal(values.all(axis=1), known[:, 0]), name
+    assert np.isfinite(row["linearized_fitted"]).all()
+    assert np.isnan(row["kernel_drift"])
+    learned = row["half_time_network"].values
+    error = np.where(known[:, :1], row["relative_error_network"].values, 9.0)
+    np.testing.assert_array_equal(learned, lfp.half_times(failed["time"].values, error))
+    last = failed["time"].values[known[:, 0]][-1]
+    assert np.isnan(learned).any()
+    assert np.nanmax(learned, initial=0) <= last
+
+
+def test_failed_trainings_are_counted_as_networks_and_have_no_drift_or_distance(failed):
+    group = {"width": 32, "initialization": "antisymmetric", "lazy_scale": 30.0}
+    found = failed.sel(group)
+    assert int(found["seeds"]) == 2
+    assert np.isnan(found["mean_kernel_drift"])
+    assert np.isnan(found["largest_distance_network"])
+    assert np.isfinite(found["largest_distance_linearized"])
+    [row] = [row for row in table.rows(failed) if row.items() >= group.items()][:1]
+    assert row["drift"] is None
+    assert row["distance"] is None
+    assert row["seeds"] == 2
+
+
+def test_failures_are_told_one_line_a_network_and_survive_the_file(failed, dataset, tmp_path):
+    lines = summary.failures(failed)
+    assert len(lines) == int((failed["reason"] != "").sum()) == 5
+    assert any(
+        re.match(
+            r"width 32, antisymmetric, lazy scale 30, seed 1 failed after t lambda_max = [\de.+]+: "
+            r"15 steps were not enough; .*Try a larger lazy scale",
+            line,
+        )
+        for line in lines
+    )
+    assert summary.failures(dataset) == []
+    assert summary.failures(store.load(store.save(failed, tmp_path))) == lines
+    plots.of_studies([failed.drop_dims(["point", "spline"])])
 
 
 def test_single_precision_is_refused():
