@@ -90,7 +90,10 @@ def two_layer(
     one_of("activation", activation, tuple(ACTIVATIONS))
     sigma_a, sigma_w = as_positive("sigma_a", sigma_a), as_positive("sigma_w", sigma_w)
     sigma_b = as_positive("sigma_b", sigma_b)
-    kind = jnp.zeros(()).dtype if dtype is None else jnp.dtype(dtype)
+    try:
+        kind = jnp.zeros(()).dtype if dtype is None else jnp.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype must be a floating-point type, got {dtype!r}") from error
     if not jnp.issubdtype(kind, jnp.floating):
         raise TypeError(f"dtype must be a floating-point type, got {dtype!r}")
     key_a, key_w, key_b = jax.random.split(key, 3)

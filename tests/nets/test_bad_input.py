@@ -30,6 +30,7 @@ X, Y, TS = np.linspace(-1, 1, 5), np.ones(5), [0.0, 1.0]
         ({"width": True}, TypeError, "width must be an integer, got True"),
         ({"width": 2.0}, TypeError, "width"),
         ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
+        ({"dtype": "foo"}, TypeError, "dtype must be a floating-point type, got 'foo'"),
         ({"dtype": "int32"}, TypeError, "dtype must be a floating-point type, got 'int32'"),
     ],
 )
@@ -107,7 +108,7 @@ def test_loss_other_than_mse(flow, loss, error, match):
 
 
 @pytest.mark.parametrize("net", [NET, nets.antisymmetric(NET)])
-@pytest.mark.parametrize("x", ["abc", None, [1j], [True], [object()], [[1.0], [1.0, 2.0]]])
+@pytest.mark.parametrize("x", ["abc", None, KEY, [1j], [True], [object()], [[1.0], [1.0, 2.0]]])
 def test_network_refuses_what_holds_no_real_numbers(net, x):
     with pytest.raises(TypeError, match="x must hold real numbers"):
         net(x)
