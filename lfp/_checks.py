@@ -59,6 +59,7 @@ def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 
 def same_dimension(name1: str, x1: np.ndarray, name2: str, x2: np.ndarray) -> None:
+    """Raise unless positions `(n1, d)` and `(n2, d)` share their d."""
     if x1.shape[1] != x2.shape[1]:
         raise ValueError(
             f"{name1} and {name2} must have the same dimension, got {x1.shape[1]} and {x2.shape[1]}"
@@ -92,10 +93,12 @@ def number(name: str, value: object, *, allowed: str, valid: Callable[[float], b
 
 
 def positive(name: str, value: object) -> float:
+    """`value` as a positive finite float."""
     return number(name, value, allowed="positive and finite", valid=lambda v: v > 0)
 
 
 def integer(name: str, value: object, *, least: int) -> int:
+    """`value` as an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
@@ -104,6 +107,7 @@ def integer(name: str, value: object, *, least: int) -> int:
 
 
 def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """`value` as one of the allowed words."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {value!r}")
     if value not in allowed:
