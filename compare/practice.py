@@ -54,14 +54,14 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
     width_key = jax.random.fold_in(jax.random.key(0), row.width)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(width_key, np.arange(row.seeds))
 
+    options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
+
     def train(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
-        options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
         return nets.gradient_flow(
             net, task.x, task.y, task.ts, rtol=row.rtol, throw=False, **options
         )
 
     def linearize(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
-        options = {"lazy_scale": row.lazy_scale, "probe": task.probe}
         return nets.linearized_flow(net, task.x, task.y, task.ts, **options)
 
     runs = {
