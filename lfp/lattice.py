@@ -101,7 +101,7 @@ class Lattice:
             zero = self.zero_mode if isinstance(self.zero_mode, float) else 0.0
             modulated = np.concatenate([[0.0], b_rate / self.period])
             return np.concatenate([[zero], (a_rate + b_rate) / self.period]), modulated
-        cubic, linear = law.powers
+        cubic, linear, _ = law.powers(1)
         distance, cube = _windowed_powers(float(self.period), int(self.cutoff), reach)
         return cubic * cube - linear * distance, -linear * distance
 

@@ -46,7 +46,7 @@ class ModalSpace:
         stationary, modulated = lattice.coefficients(law, self.reach)
         weights = np.concatenate([stationary, stationary[1:], modulated, modulated[1:]])
         if lattice.kind == "free":
-            weights = np.concatenate([weights, law.affine])
+            weights = np.concatenate([weights, law.affine(1)])
         self.free_constant = lattice.zero_mode == "free"
         self.weights = weights[1:] if self.free_constant else weights
         gram_norm = self._symmetrise_features() if n < modes else self._symmetrise_gram()

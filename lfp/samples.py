@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 
 from lfp import _checks as check
-from lfp.laws import TwoLayer
+from lfp.laws import Law
 from lfp.solvers.dense import Relaxation
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
@@ -29,7 +29,7 @@ class SampleSpace:
 
     def __init__(
         self,
-        law: TwoLayer | Callable[..., np.ndarray],
+        law: Law | Callable[..., np.ndarray],
         x: np.ndarray,
         residual: np.ndarray,
     ) -> None:
@@ -40,8 +40,8 @@ class SampleSpace:
             instead="use space=lfp.Lattice(...) in d = 1, or fewer samples",
         )
         self.x, self.residual = x, residual
-        if isinstance(law, TwoLayer):
-            constant, slope = law.affine
+        if isinstance(law, Law):
+            constant, slope = law.affine(d)
             self.kernel, self.affine = law.radial, np.array([constant] + d * [slope])
         else:
             self.kernel, self.affine = law, np.zeros(0)

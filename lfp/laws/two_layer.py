@@ -8,12 +8,13 @@ from scipy.special import gammaln
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
+from lfp.laws.base import Law, pair
 
 ACTIVATIONS = ("relu",)
 
 
 @dataclass(frozen=True)
-class TwoLayer:
+class TwoLayer(Law):
     """Two-layer network `f(x) = m^(-1/2) sum_j a_j sigma(w_j.x + b_j)` of infinite width m.
 
     All of a, w and b are trained by gradient flow. Initially they are independent,
@@ -85,8 +86,7 @@ class TwoLayer:
             a_rate = np.exp(log_b + np.log(crossing) - 2 * np.log(frequency))
         return np.asarray(a_rate), np.asarray(b_rate)
 
-    @property
-    def affine(self) -> tuple[float, float]:
+    def affine(self, dim: check.Integer) -> tuple[float, float]:
         """Coefficients `(c_1, c_x)` of the part `c_1 + c_x x.x'` of the kernel.
 
         It is what sits at xi = 0 and is not in the Fourier formula:
@@ -95,48 +95,27 @@ class TwoLayer:
         constant = (self.sigma_b**2 + self.sigma_a**2) / 2
         return float(constant), float((self.sigma_w**2 + self.sigma_a**2) / 2)
 
-    @property
-    def powers(self) -> tuple[float, float]:
-        """Coefficients `(c_3, c_1)` of the radial parts `c_3 |z|^3` and `-c_1 (1 + x.x') |z|`.
+    def pieces(self, distance: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+        """`k_s = c_3 r^3 - c_1 r` and `k_m = -c_m r` of the kernel::
 
-        `c_3 = sigma_w^3/(6 pi sigma_b)` is the a-gradient (rate A) and
-        `c_1 = sigma_a^2 sigma_w/(2 pi sigma_b)` the b- and w-gradient (rate B).
+            K = c_1 + c_x x.x' + k_s(|z|) + x.x' k_m(|z|),    z = x' - x
+
+        with the coefficients of `powers`.
         """
+        cubic, linear, modulated = self.powers(dim)
+        return distance * (cubic * distance**2 - linear), -modulated * distance
+
+    def powers(self, dim: check.Integer) -> tuple[float, float, float]:
+        """`(c_3, c_1, c_m)`: `c_3 = sigma_w^3/(6 pi sigma_b)` is the a-gradient (rate A),
+        `c_1 = c_m = sigma_a^2 sigma_w/(2 pi sigma_b)` the b- and w-gradient (rate B)."""
         cubic = self.sigma_w**3 / (6 * np.pi * self.sigma_b)
         linear = self.sigma_a**2 * self.sigma_w / (2 * np.pi * self.sigma_b)
-        return float(cubic), float(linear)
+        return float(cubic), float(linear), float(linear)
 
-    def kernel(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
-        """LFP kernel in real space, any dimension, affine part included::
-
-            K = c_1 + c_x x.x' + c_3 |z|^3 - c_1' (1 + x.x') |z|,    z = x' - x
-
-        with the coefficients of `affine` and `powers`. It approaches `ntk` as
-        `(sigma_w max|x| / sigma_b)^2` (see `validity`) and may be indefinite where that
-        is not small.
-
-        Args:
-            x1, x2: positions `(n1, d)` and `(n2, d)`, or `(n1,)` and `(n2,)` when d = 1.
-
-        Returns:
-            `(n1, n2)`.
-
-        Raises:
-            ValueError: non-finite or empty positions, different dimensions.
-        """
-        x1, x2 = _pair(x1, x2)
-        constant, slope = self.affine
-        return constant + slope * (x1 @ x2.T) + self.radial(x1, x2)
-
-    def radial(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
-        """The kernel without its affine part, `c_3 |z|^3 - c_1' (1 + x.x') |z|`, `(n1, n2)`.
-
-        Arguments and errors as for `kernel`. Alone it is not positive.
-        """
-        x1, x2 = _pair(x1, x2)
-        cubic, linear = self.powers
-        distance = cdist(x1, x2)
-        return distance * (cubic * distance**2 - linear * (1 + x1 @ x2.T))
+    @property
+    def has_divergence(self) -> bool:
+        """True."""
+        return True
 
     def ntk(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
         """Exact tangent kernel of the infinitely wide network at finite sigma_b.
@@ -161,7 +140,7 @@ class TwoLayer:
         taken by arctan2 of the exterior product, written with z = x' - x: arccos, and
         `|x|^2 |x'|^2 - (x.x')^2`, lose all digits for near points and large sigma_b.
         """
-        x1, x2 = _pair(x1, x2)
+        x1, x2 = pair(x1, x2)
         product = x1 @ x2.T
         square1 = np.einsum("nd,nd->n", x1, x1)[:, None]
         z_square = cdist(x1, x2, "sqeuclidean")
@@ -183,9 +162,3 @@ class TwoLayer:
         """
         radius = np.linalg.norm(check.points("x", x), axis=1).max()
         return float((self.sigma_w * radius / self.sigma_b) ** 2)
-
-
-def _pair(x1: ArrayLike, x2: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    first, second = check.points("x1", x1), check.points("x2", x2)
-    check.same_dimension("x1", first, "x2", second)
-    return first, second

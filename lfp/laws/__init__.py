@@ -1,0 +1,6 @@
+"""The laws: rates in Fourier space, kernels in real space."""
+
+from lfp.laws.base import Law
+from lfp.laws.two_layer import TwoLayer
+
+__all__ = ["Law", "TwoLayer"]

@@ -1,0 +1,81 @@
+"""What every law tells the flow about itself."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from lfp import _checks as check
+from lfp._checks import ArrayLike
+
+
+class Law(ABC):
+    """A law of linear frequency-principle dynamics, in Fourier and in real space::
+
+        d/dt h^ = -(A + B) u_rho^ + div( (B / 4 pi^2) grad u_rho^ ),    u = h - f*,
+        K(x, x') = c_1 + c_x x.x' + k_s(|z|) + x.x' k_m(|z|),           z = x' - x,
+
+    with `u_rho = (1/n) sum_i u(x_i) delta(x - x_i)`. `rates` are A and B, `affine` is
+    `(c_1, c_x)`, `pieces` are `(k_s, k_m)`: away from xi = 0, A + B is the Fourier transform of
+    k_s, and B, for a law with the divergence term, that of k_m.
+    """
+
+    @abstractmethod
+    def rates(self, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
+        """Rates `(A, B)` at `|xi|` > 0, each of the shape of xi."""
+
+    @abstractmethod
+    def affine(self, dim: check.Integer) -> tuple[float, float]:
+        """`(c_1, c_x)`; 0 where a function is absent, infinite where it is not penalised."""
+
+    @abstractmethod
+    def pieces(self, distance: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+        """`(k_s, k_m)` at distances >= 0, each of their shape."""
+
+    def powers(self, dim: check.Integer) -> tuple[float, float, float] | None:
+        """`(c_3, c_1, c_m)` where `k_s = c_3 r^3 - c_1 r` and `k_m = -c_m r`; else None."""
+        return None
+
+    @property
+    @abstractmethod
+    def has_divergence(self) -> bool:
+        """Whether the law has the divergence term, and k_m is not zero."""
+
+    def validity(self, x: ArrayLike) -> float:
+        """Control parameter of the approximation that the law makes; NaN where it makes none."""
+        check.points("x", x)
+        return np.nan
+
+    def kernel(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
+        """The kernel K in real space, affine part included where it is finite.
+
+        Args:
+            x1, x2: positions `(n1, d)` and `(n2, d)`, or `(n1,)` and `(n2,)` when d = 1.
+
+        Returns:
+            `(n1, n2)`. Where the law leaves affine functions unpenalised (`affine` infinite)
+            they are not in it, and K is positive only on data orthogonal to them.
+
+        Raises:
+            ValueError: non-finite or empty positions, different dimensions, a dimension in
+                which the law has no kernel.
+        """
+        x1, x2 = pair(x1, x2)
+        constant, slope = (c if np.isfinite(c) else 0.0 for c in self.affine(x1.shape[1]))
+        return constant + slope * (x1 @ x2.T) + self.radial(x1, x2)
+
+    def radial(self, x1: ArrayLike, x2: ArrayLike) -> np.ndarray:
+        """The kernel without its affine part, `k_s(|z|) + x.x' k_m(|z|)`, `(n1, n2)`.
+
+        Arguments and errors as for `kernel`. Alone it may be indefinite.
+        """
+        x1, x2 = pair(x1, x2)
+        stationary, modulated = self.pieces(cdist(x1, x2), x1.shape[1])
+        return stationary + (x1 @ x2.T) * modulated if self.has_divergence else stationary
+
+
+def pair(x1: ArrayLike, x2: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of one dimension."""
+    first, second = check.points("x1", x1), check.points("x2", x2)
+    check.same_dimension("x1", first, "x2", second)
+    return first, second
