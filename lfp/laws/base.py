@@ -1,6 +1,8 @@
 """What every law tells the flow about itself."""
 
+import functools
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -18,7 +20,15 @@ class Law(ABC):
     with `u_rho = (1/n) sum_i u(x_i) delta(x - x_i)`. `rates` are A and B, `affine` is
     `(c_1, c_x)`, `pieces` are `(k_s, k_m)`: away from xi = 0, A + B is the Fourier transform of
     k_s, and B, for a law with the divergence term, that of k_m.
+
+    A law of one's own is a subclass with the abstract methods below. Its `rates` are checked
+    whenever they are called: ValueError where one is negative or not a number.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "rates" in cls.__dict__:
+            cls.rates = _checked(cls.rates)
 
     @abstractmethod
     def rates(self, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +82,35 @@ class Law(ABC):
         x1, x2 = pair(x1, x2)
         stationary, modulated = self.pieces(cdist(x1, x2), x1.shape[1])
         return stationary + (x1 @ x2.T) * modulated if self.has_divergence else stationary
+
+
+def nonzero_frequency(xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, int]:
+    """`|xi|` > 0 as an array, and the dimension."""
+    frequency = np.asarray(np.abs(check.real_array("xi", xi, ndim=(0, 1, 2, 3))))
+    d = check.integer("dim", dim, least=1)
+    if (frequency == 0).any():
+        raise ValueError("xi must not be 0: what happens there is the affine part of the law")
+    return frequency, d
+
+
+def _checked(rates: Callable) -> Callable:
+    """`rates` of a subclass, with a check of what it returns."""
+
+    @functools.wraps(rates)
+    def checked(self: Law, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
+        result = rates(self, xi, dim)
+        for name, rate in zip("AB", result, strict=True):
+            bad = ~(np.asarray(rate) >= 0)  # NaN too
+            if bad.any():
+                where = np.broadcast_to(np.asarray(xi), bad.shape)[bad].flat[0]
+                raise ValueError(
+                    f"the rates of a law must not be negative, got {name} = "
+                    f"{np.asarray(rate)[bad].flat[0]} at xi = {where} from "
+                    f"{type(self).__name__}.rates"
+                )
+        return result
+
+    return checked
 
 
 def pair(x1: ArrayLike, x2: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.laws.base import Law, pair
+from lfp.laws.base import Law, nonzero_frequency, pair
 
 ACTIVATIONS = ("relu",)
 
@@ -69,10 +69,7 @@ class TwoLayer(Law):
         Raises:
             ValueError: xi = 0 (where the law is affine: see `affine`), dim < 1.
         """
-        frequency = np.abs(np.asarray(check.real_array("xi", xi, ndim=(0, 1, 2, 3))))
-        d = check.integer("dim", dim, least=1)
-        if (frequency == 0).any():
-            raise ValueError("xi must not be 0: the rates of ReLU are infinite there")
+        frequency, d = nonzero_frequency(xi, dim)
         # in logarithms: Gamma and the powers overflow in high dimension
         log_b = (
             gammaln((d + 1) / 2)
