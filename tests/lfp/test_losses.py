@@ -25,7 +25,7 @@ residuals = st.floats(-50, 50).filter(lambda r: abs(r) > 1e-3)
 def test_values_are_those_of_high_precision(loss, r):
     mpmath.mp.dps = 50
     expected = float(BY_HAND[loss](r))
-    assert as_loss(loss, ONE).value(np.array([r]))[0] == pytest.approx(expected, rel=1e-14)
+    assert as_loss(loss, ONE).value(np.array([r]))[0] == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 @settings(deadline=None, max_examples=40)
@@ -189,6 +189,11 @@ def record_with(**fields):
             r"the residual -0\.001\d*, where loss.value changes by -0\.002\d* per unit",
         ),
         (
+            Loss(half_square, lambda r: np.where(r > 0, 1.5 * r, r)),
+            ValueError,
+            r"its mean is 0\.001\d* around the residual 0\.001",
+        ),
+        (
             Loss(half_square, identity, np.zeros_like),
             ValueError,
             "loss.curvature must be the derivative of loss.slope: its mean is 0 around",
@@ -203,4 +208,9 @@ def test_bad_losses_are_refused(loss, error, message):
 def test_powers_that_overflow_on_the_data_are_refused():
     with pytest.raises(ValueError, match=r"loss.value must be finite, got inf at the residual 2e"):
         as_loss(40, np.array([1e10]))
+
+
+def test_records_are_checked_where_the_data_are_fitted_from_the_start():
+    with pytest.raises(ValueError, match=r"loss\.slope must be the derivative"):
+        as_loss(Loss(half_square, lambda r: 2 * r), np.zeros(3))
     assert as_loss(40, np.zeros(3)).value(np.ones(1))[0] == 1 / 40
