@@ -4,11 +4,12 @@ NumPy, SciPy and FINUFFT, always in float64.
 """
 
 from lfp.conventions import time_factor
-from lfp.flow import Flow, solve, times
+from lfp.flow import Flow
 from lfp.halving import half_times
 from lfp.interpolation import Interpolant, interpolate
 from lfp.lattice import Lattice
-from lfp.laws import TwoLayer
+from lfp.laws import Law, PowerLaw, Simplified, TwoLayer
+from lfp.solving import solve, times
 from lfp.status import Status
 from lfp.transforms import nudft, nudft_direct
 
@@ -16,6 +17,9 @@ __all__ = [
     "Flow",
     "Interpolant",
     "Lattice",
+    "Law",
+    "PowerLaw",
+    "Simplified",
     "Status",
     "TwoLayer",
     "half_times",

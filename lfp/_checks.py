@@ -47,9 +47,9 @@ def points(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Positions `(n, d)` and values `(n,)` of one data set."""
+    """Positions `(n, d)` and values `(n,)` or, for c outputs, `(n, c)` of one data set."""
     positions = points("x", x)
-    values = real_array("y", y, ndim=(1,))
+    values = real_array("y", y, ndim=(1, 2))
     if len(positions) != len(values):
         raise ValueError(
             f"x and y must have the same length, got {len(positions)} positions "
@@ -116,14 +116,16 @@ def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def outputs_of(name: str, function: object, x: np.ndarray) -> np.ndarray:
-    """Values `(n,)` of a user's function, called with x as `(n, d)`, or `(n,)` when d = 1."""
+def outputs_of(
+    name: str, function: object, x: np.ndarray, outputs: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Values `(n, *outputs)` of a user's function, called with x `(n, d)`, or `(n,)` when d = 1."""
     if not callable(function):
         raise TypeError(f"{name} must be None or a function of x, got {function!r}")
     result: Any = function(x[:, 0] if x.shape[1] == 1 else x)
-    values = real_array(f"{name}(x)", result, ndim=(1,))
-    if len(values) != len(x):
-        raise ValueError(f"{name}(x) must have shape ({len(x)},), got {values.shape}")
+    values = real_array(f"{name}(x)", result, ndim=(1, 2))
+    if values.shape != (len(x), *outputs):
+        raise ValueError(f"{name}(x) must have shape {(len(x), *outputs)}, got {values.shape}")
     return values
 
 
@@ -132,8 +134,8 @@ def fits_in_memory(needed: int, *, what: str, instead: str) -> None:
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     if needed > available:
         raise ValueError(
-            f"the dense solver needs {needed:,} bytes for {what}, more than half of this "
-            f"machine's memory ({available:,} bytes); {instead}"
+            f"this needs {needed:,} bytes for {what}, more than half of this machine's memory "
+            f"({available:,} bytes); {instead}"
         )
 
 

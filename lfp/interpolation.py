@@ -7,9 +7,9 @@ from scipy.linalg import LinAlgError, LinAlgWarning
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.flow import Initial, Law, make_space
+from lfp.choice import Initial, Kernel, make_space
 from lfp.lattice import Lattice
-from lfp.laws import TwoLayer
+from lfp.laws import Law
 from lfp.modes import ModalSpace
 from lfp.samples import SampleSpace
 from lfp.solvers.dense import numerically_zero
@@ -17,7 +17,7 @@ from lfp.status import Status, indefinite
 
 
 def interpolate(
-    law: Law,
+    law: Kernel,
     x: ArrayLike,
     y: ArrayLike,
     *,
@@ -57,8 +57,8 @@ def interpolate(
     rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
     if ridge == 0:
         x, y = _merge_repeated(x, y)
-    start = np.zeros(len(y)) if initial is None else check.outputs_of("initial", initial, x)
-    problem = make_space(law, space, x, y - start)
+    start = 0.0 if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
+    problem = make_space(law, space, x, (y - start).reshape(len(y), -1))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", LinAlgWarning)
@@ -68,9 +68,9 @@ def interpolate(
             f"the affine functions 1 and x cannot be told apart on samples within "
             f"{np.ptp(x, axis=0).max():.3g} of each other: scale x up"
         ) from None
-    residual = problem.evaluate(x, coefficients)[0] + start - y
-    relative = float(np.linalg.norm(residual) / (np.linalg.norm(y - start) or 1.0))
-    validity = law.validity(x) if isinstance(law, TwoLayer) else np.nan
+    residual = problem.fitted(coefficients)[0] - problem.residual
+    relative = float(np.linalg.norm(residual) / (np.linalg.norm(problem.residual) or 1.0))
+    validity = law.validity(x) if isinstance(law, Law) else np.nan
     # rounding of the largest eigenvalue, as the smallest one in use sees it
     used = eigenvalues[~numerically_zero(eigenvalues)]
     floor = np.finfo(float).eps * eigenvalues[-1] / used[0] if used.size else 1.0
@@ -81,8 +81,9 @@ def interpolate(
         raise ValueError(message)
     status = Status(
         space=problem.name,
+        lattice=getattr(problem, "lattice", None),
         solver="dense",
-        unknowns=len(problem.source),
+        unknowns=problem.size,
         iterations=0,
         error_estimate=float(floor),
         resolved_until=np.inf,
@@ -91,19 +92,21 @@ def interpolate(
         validity=float(validity),
         message=message,
     )
-    return Interpolant(problem, coefficients, initial, float(np.sqrt(max(square, 0.0))), status)
+    norm = float(np.sqrt(max(square, 0.0)))
+    return Interpolant(problem, coefficients, initial, y.shape[1:], norm, status)
 
 
 def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each position once, in the order of first appearance; raise where values differ."""
     _, first, group = np.unique(x, axis=0, return_index=True, return_inverse=True)
     group = group.ravel()
-    conflict = np.flatnonzero(y != y[first[group]])
+    differs = y != y[first[group]]
+    conflict = np.flatnonzero(differs.reshape(len(y), -1).any(axis=1))
     if conflict.size:
         i, j = int(first[group[conflict[0]]]), int(conflict[0])
         raise ValueError(
             f"x must not repeat a position with different values when ridge = 0: samples {i} "
-            f"and {j} are both at {x[i].tolist()} with y = {y[i]:g} and {y[j]:g}"
+            f"and {j} are both at {x[i].tolist()} with y = {y[i].tolist()} and {y[j].tolist()}"
         )
     kept = np.sort(first)
     return x[kept], y[kept]
@@ -136,16 +139,18 @@ class Interpolant:
         problem: SampleSpace | ModalSpace,
         coefficients: np.ndarray,
         initial: Initial,
+        outputs: tuple[int, ...],
         norm: float,
         status: Status,
     ) -> None:
-        self._problem, self._coefficients, self._initial = problem, coefficients, initial
+        self._problem, self._coefficients = problem, coefficients
+        self._initial, self._outputs = initial, outputs
         self.norm, self.status = norm, status
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
-        """Values `(m,)` at x, `(m, d)` or `(m,)` when d = 1."""
+        """Values `(m,)`, or `(m, c)` for c outputs, at x, `(m, d)` or `(m,)` when d = 1."""
         x = check.points("x", x)
-        values = self._problem.evaluate(x, self._coefficients)[0]
+        values = self._problem.evaluate(x, self._coefficients)[0].reshape(len(x), *self._outputs)
         if self._initial is not None:
-            values = values + check.outputs_of("initial", self._initial, x)
+            values = values + check.outputs_of("initial", self._initial, x, self._outputs)
         return values

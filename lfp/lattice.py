@@ -1,38 +1,45 @@
-"""A lattice of frequencies k/P in one dimension, and the coefficients of a law on it."""
+"""A lattice of frequencies k/P in one to three dimensions, and the coefficients of a law on it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.laws import TwoLayer
+from lfp.laws import Law
+from lfp.realmodes import half_lattice
+from lfp.windowed import windowed_transform
 
 KINDS = ("free", "torus")
-FLAT_SHARE = 1 / 3  # the window is 1 up to this share of the period where the data allow it
+FLAT_SHARE = 1 / 3  # the window is 1 up to this share of the period if the cutoff resolves it
+RESOLVED_WINDOW = 14  # (width of the window's transition) x (largest frequency) that resolves it
+ROOM = 3.0  # default period, in extents of the data
+LEAST_CUTOFF = 84  # resolves the window of a free lattice with that period: 6 x 14
+HISTOGRAM = 20_000  # samples that are looked at for their density
+DISCRETISATION_ERROR = 0.01  # of the outputs, at which a cutoff counts as not resolved
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Frequencies `xi_k = k / period`, integer `|k| <= cutoff`, for samples in d = 1.
+    """Frequencies `xi_k = k / period`, integer vectors k with `|k|_inf <= cutoff`, d = 1, 2, 3.
 
-    kind="free" represents the law of free space: its real-space pieces are multiplied by a
-    smooth window that is 1 on all differences of samples and 0 at half a period, and
-    expanded in a Fourier series; the affine part is carried as explicit features. The
-    period must exceed twice the extent of the data (three times is comfortable), and
-    `cutoff` is well chosen when (width of the window's transition) x (largest frequency) is
-    at least 14. A function learned on it may be evaluated wherever all differences to the
-    samples stay below a third of the period (or below the extent of the data, if larger).
+    kind="free" represents the law of free space: its radial pieces in real space are multiplied
+    by a smooth window that is 1 on all differences of samples and 0 at half a period, and
+    expanded in a Fourier series; the affine part is added at k = 0. The period must exceed twice
+    the diameter of the data (three times is comfortable). The window falls to 0 over at least 14
+    of the shortest periods, P/N, where the data allow it. A function learned on the lattice may
+    be evaluated wherever all differences to the samples stay within `reach`: a third of the
+    period or the diameter of the data, if larger; less if the cutoff is small.
 
-    kind="torus" has the coefficients `A(xi_k)/P` and `B(xi_k)/P` of the papers' sums over
-    `Z*`, and no affine features. It is another law than that of free space at intermediate
+    kind="torus" has the coefficients `A(xi_k)/P^d` and `B(xi_k)/P^d` of the papers' sums over
+    `Z^d*`, and no affine part. It is another law than that of free space at intermediate
     times, since the periodised `|z|^3` carries a `z^2` term. `zero_mode` says what happens to
     the constant, k = 0.
 
     Args:
-        period: P, in units of x.
-        cutoff: N >= 1; the largest frequency is N / P.
+        period: P, in units of x, the same in every direction.
+        cutoff: N >= 1; the largest frequency in each direction is N / P.
         kind: "free" or "torus".
         zero_mode: torus only: "excluded" (the constant is never learned), "free" (it is
             not penalised: learned at once), or its rate, a positive number.
@@ -64,73 +71,152 @@ class Lattice:
                 f"the law's own affine part is used"
             )
 
+    @classmethod
+    def resolving(
+        cls,
+        law: Law,
+        x: ArrayLike,
+        last: check.Number,
+        *,
+        error: check.Number = DISCRETISATION_ERROR,
+        kind: str = "free",
+    ) -> "Lattice":
+        """The smallest lattice that resolves a law on samples x until the time `last`.
+
+        A frequency with `gamma^2(xi) t` much smaller than 1 has not moved. By Duhamel's formula
+        the modes left out change the outputs by at most `t |T| max_tail (A + B (1 + |x|^2))/P^d`,
+        relative to the data, where `|T|` is about the largest density of the samples times P^d
+        (taken from a histogram here). The bound is pessimistic for smooth data.
+
+        Args:
+            law: a law.
+            x: positions `(n, d)`, or `(n,)` when d = 1.
+            last: time t > 0.
+            error: the bound allowed, between 0 and 1.
+            kind: "free" (period: three diameters of the data) or "torus" (twice the extent).
+
+        Raises:
+            ValueError: bad arguments, d > 3, more modes than this machine's memory holds.
+        """
+        positions = check.points("x", x)
+        last = check.positive("last", last)
+        error = check.number("error", error, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+        check.choice("kind", kind, KINDS)
+        dim = _dimension(positions)
+        extent = _diameter(positions) if kind == "free" else float(np.ptp(positions, axis=0).max())
+        period = (ROOM if kind == "free" else 2.0) * (extent or 1.0)
+        density = _largest_share(positions, period)
+        reach2 = float(np.einsum("nd,nd->n", positions, positions).max())
+
+        def bound(cutoff: int) -> float:
+            return last * density * tail_rate(law, period, cutoff, dim, reach2)
+
+        low, high = LEAST_CUTOFF, 2 * LEAST_CUTOFF
+        if bound(low) > error:
+            while bound(high) > error:
+                low, high = high, 2 * high
+                check.fits_in_memory(
+                    16 * (1 + dim) * (4 * high) ** dim,
+                    what=f"{(1 + dim) * (2 * high + 1) ** dim:,} modes",
+                    instead="ask for an earlier last time or a larger error",
+                )
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if bound(middle) <= error else (middle, high)
+            low = high
+        return cls(period, low, kind)
+
     @property
     def frequencies(self) -> np.ndarray:
-        """`k / period` for k from -cutoff to cutoff, shape `(2 cutoff + 1,)`."""
+        """`k / period` for k from -cutoff to cutoff, of one axis, shape `(2 cutoff + 1,)`."""
         return np.arange(-self.cutoff, self.cutoff + 1) / self.period
 
     def reach(self, x: ArrayLike) -> float:
         """Largest difference at which the lattice kernel still is the law's, for samples x.
 
         Raises:
-            ValueError: the period is too small for x, or x is not one-dimensional.
+            ValueError: the period is too small for x, or x has more than three dimensions.
         """
         x = check.points("x", x)
-        if x.shape[1] != 1:
-            raise ValueError(f"x must have dimension 1 on a Lattice, got {x.shape[1]}")
-        extent = float(np.ptp(x))
-        least = 2 * extent if self.kind == "free" else extent
+        _dimension(x)
+        free = self.kind == "free"
+        extent = _diameter(x) if free else float(np.ptp(x, axis=0).max())
+        least = 2 * extent if free else extent
         if self.period <= least:
             raise ValueError(
                 f"period must exceed {least:g} for samples with an extent of {extent:g} "
                 f"and kind={self.kind!r}, got {self.period:g}"
             )
-        if self.kind == "torus":
+        if not free:
             return float(self.period)
-        return max(extent, FLAT_SHARE * float(self.period))
+        resolved = self.period / 2 - RESOLVED_WINDOW * self.period / self.cutoff
+        return float(max(extent, min(FLAT_SHARE * self.period, resolved)))
 
-    def coefficients(self, law: TwoLayer, reach: float) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients of the law's radial pieces for k = 0 .. N.
+    def coefficients(self, law: Law, dim: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients of a law for the real modes of `realmodes`, each `(M,)`.
 
-        Returns `(stationary, modulated)`, each `(cutoff + 1,)`: the kernel on the samples is
-        `sum_k (stationary_k + x x' modulated_k) exp(2 pi i k (x' - x)/P)` plus, on a free
-        lattice, the affine part. `stationary` stands for A + B, `modulated` for B.
+        Returns `(stationary, modulated)`: the kernel on the samples is
+        `sum_k (stationary_k + x.x' modulated_k) exp(2 pi i k.(x' - x)/P)`. `stationary` stands
+        for A + B, `modulated` for B where the law has the divergence term; the affine part of a
+        free lattice is in their first entries, k = 0, infinite where it is not penalised.
         """
+        square, place = _squares(int(self.cutoff), dim)
+        period = float(self.period)
         if self.kind == "torus":
-            a_rate, b_rate = law.rates(np.arange(1, self.cutoff + 1) / self.period, 1)
-            zero = self.zero_mode if isinstance(self.zero_mode, float) else 0.0
-            modulated = np.concatenate([[0.0], b_rate / self.period])
-            return np.concatenate([[zero], (a_rate + b_rate) / self.period]), modulated
-        cubic, linear, _ = law.powers(1)
-        distance, cube = _windowed_powers(float(self.period), int(self.cutoff), reach)
-        return cubic * cube - linear * distance, -linear * distance
+            a_rate, b_rate = law.rates(np.sqrt(square[1:]) / period, dim)
+            zero = {"excluded": 0.0, "free": np.inf}.get(str(self.zero_mode), self.zero_mode)
+            stationary = np.concatenate([[zero], (a_rate + b_rate) / period**dim])
+            modulated = np.concatenate([[0.0], b_rate / period**dim])
+        else:
+            stationary, modulated = (
+                windowed_transform(
+                    lambda r, i=i: law.pieces(r, dim)[i], reach, period / 2, square, period, dim
+                )
+                if i == 0 or law.has_divergence
+                else np.zeros(len(square))
+                for i in (0, 1)
+            )
+            constant, slope = law.affine(dim)
+            stationary[0] += constant
+            modulated[0] += slope
+        return stationary[place], modulated[place]
 
 
-def _windowed_powers(period: float, cutoff: int, flat: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fourier coefficients, k = 0 .. N, of `w(z)|z|` and `w(z)|z|^3` over one period.
-
-    The kinks at z = 0 are those of `-P B_2(z/P)` and `-(P^3/2) B_4(z/P)` with the Bernoulli
-    polynomials, whose coefficients are known; what remains is smooth, and a cosine
-    transform gives its coefficients.
-    """
-    size = 2 ** int(np.ceil(np.log2(max(8 * cutoff, 4096))))  # steps in half a period
-    z = np.arange(size + 1) / size * (period / 2)
-    window = _window((z - flat) / (period / 2 - flat))
-    u = z / period
-    bernoulli2 = u**2 - u + 1 / 6
-    bernoulli4 = u**4 - 2 * u**3 + u**2 - 1 / 30
-    smooth1 = window * z + period * bernoulli2
-    smooth3 = window * z**3 + period**3 / 2 * bernoulli4
-    rest1, rest3 = (dct(values, type=1)[: cutoff + 1] / (2 * size) for values in (smooth1, smooth3))
-    k = np.arange(1.0, cutoff + 1)  # float: k^4 overflows an integer
-    rest1[1:] -= period / (2 * np.pi**2 * k**2)
-    rest3[1:] += 3 * period**3 / (4 * np.pi**4 * k**4)
-    return rest1, rest3
+def tail_rate(law: Law, period: float, cutoff: int, dim: int, square: float) -> float:
+    """Largest rate of the modes beyond a cutoff, at `|x|^2` = square, divided by P^d."""
+    a_rate, b_rate = law.rates((cutoff + 1) / period, dim)
+    growth = 1 + square if law.has_divergence else 1.0
+    return float((a_rate + b_rate * growth) / period**dim)
 
 
-def _window(s: np.ndarray) -> np.ndarray:
-    """Smooth step, infinitely differentiable: 1 for s <= 0, 0 for s >= 1."""
-    s = np.clip(s, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        falling, rising = np.exp(-1 / (1 - s)), np.exp(-1 / s)
-    return falling / (falling + rising)
+@lru_cache(maxsize=8)
+def _squares(cutoff: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different `|k|^2`, ascending, and for every real mode where its own stands."""
+    norms = np.einsum("kd,kd->k", *2 * [half_lattice(cutoff, dim).astype(np.int64)])
+    square, place = np.unique(np.concatenate([[0], norms]), return_inverse=True)
+    return square, np.concatenate([place, place[1:]])
+
+
+def _dimension(x: np.ndarray) -> int:
+    if x.shape[1] > 3:
+        raise ValueError(f"x must have dimension 1, 2 or 3 on a Lattice, got {x.shape[1]}")
+    return x.shape[1]
+
+
+def _diameter(x: np.ndarray) -> float:
+    """A bound of the largest distance between two samples, exact in d = 1."""
+    low, high = x.min(axis=0), x.max(axis=0)
+    if x.shape[1] == 1:
+        return float(high[0] - low[0])
+    ball = 2 * np.linalg.norm(x - (low + high) / 2, axis=1).max()
+    return float(min(np.linalg.norm(high - low), ball))
+
+
+def _largest_share(x: np.ndarray, period: float) -> float:
+    """Largest density of samples, relative to an even one over the period."""
+    x = x[:: max(1, len(x) // HISTOGRAM)]
+    dim = x.shape[1]
+    bins = int(np.clip((len(x) / 8) ** (1 / dim), 1, 32))
+    counts, edges = np.histogramdd(x, bins=bins)
+    volume = np.prod([max(edge[1] - edge[0], 1e-3 * period / bins) for edge in edges])
+    return float(max(1.0, counts.max() / len(x) * period**dim / volume))

@@ -4,215 +4,246 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg import hankel, toeplitz
 
 from lfp import _checks as check
-from lfp.lattice import Lattice
-from lfp.laws import TwoLayer
+from lfp.gram import Gram
+from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_rate
+from lfp.laws import Law
+from lfp.realmodes import half_lattice, to_complex
 from lfp.solvers.dense import Relaxation
-from lfp.transforms import lattice_modes, lattice_values
+from lfp.transforms import LatticeValues, nudft
 
-DISCRETISATION_ERROR = 0.01  # the error of the cutoff at which the answer counts as unresolved
+TARGETS = 2**20  # frequencies transformed at a time
 
 
 class ModalSpace:
-    """The modal flow `s' = b - T D s`, `h = h_ini + F D s`, `s(0) = 0`, on a lattice.
+    """The modal flow `c' = D (b - T c)`, `h = h_ini + F c`, `c(0) = 0`, on a lattice.
 
-    Features `F = [Phi, x Phi, 1, x]` (no `1, x` on a torus) with the real basis
-    `Phi = [1, sqrt2 cos(2 pi k x/P), sqrt2 sin(2 pi k x/P)]`, k = 1 .. N, and coefficients
-    `D = [A + B, B, c_1, c_x]`; `T = F* F/n`, `b = F* u_0/n` with `u_0 = y - h_ini(X)`. T and b
-    come from the transforms of 1, x, x^2, u_0 and x u_0; after them nothing has size n.
-    A constant without penalty (zero_mode="free") is eliminated by its Schur complement.
+    Features `F = [Phi, x_1 Phi, .., x_d Phi]` with the real modes Phi of `realmodes`, coefficients
+    `D = [A + B, B, .., B]` of the law, the affine part at k = 0 included; `T = F* F/n` and
+    `b = F* u_0/n` with `u_0 = y - h_ini(X)` (see `Gram`). After them nothing has size n. Functions
+    without penalty (D infinite: a free constant, free affine functions) hold the mean of the
+    residual against them at zero; a Schur complement eliminates them from T and b.
 
-    `matrix` and `source` are the symmetric form `q - S s`, `S = G D G*`, `G* G = T`, `G* q = b`;
-    it allows negative entries of D. When there are fewer samples than modes, G is `F/sqrt(n)`.
+    D may have negative entries (the window of a free lattice makes some): D T is still
+    self-adjoint in the T inner product.
     """
 
     name = "lattice"
 
-    def __init__(
-        self, law: TwoLayer, lattice: Lattice, x: np.ndarray, residual: np.ndarray
-    ) -> None:
+    def __init__(self, law: Law, lattice: Lattice, x: np.ndarray, residual: np.ndarray) -> None:
         self.reach = lattice.reach(x)
-        self.lattice, self.x, self.residual = lattice, x[:, 0], residual
-        self.period, self.cutoff = float(lattice.period), int(lattice.cutoff)
-        n, modes = len(x), 2 * (2 * lattice.cutoff + 1) + (2 if lattice.kind == "free" else 0)
-        needed = 3 * 8 * n * modes if n < modes else check.eigendecomposition_bytes(modes)
+        self.lattice, self.x, self.residual = lattice, x, residual
+        self.period, self.cutoff, dim = float(lattice.period), int(lattice.cutoff), x.shape[1]
         check.fits_in_memory(
-            needed,
-            what=f"{n:,} samples and {modes:,} modes",
+            16 * (1 + dim) * (4 * self.cutoff + 1) ** dim,
+            what=f"{(1 + dim) * (2 * self.cutoff + 1) ** dim:,} modes",
             instead="use a smaller cutoff or space='samples'",
         )
-        stationary, modulated = lattice.coefficients(law, self.reach)
-        weights = np.concatenate([stationary, stationary[1:], modulated, modulated[1:]])
-        if lattice.kind == "free":
-            weights = np.concatenate([weights, law.affine(1)])
-        self.free_constant = lattice.zero_mode == "free"
-        self.weights = weights[1:] if self.free_constant else weights
-        gram_norm = self._symmetrise_features() if n < modes else self._symmetrise_gram()
-        self.matrix = (self.factor * self.weights) @ self.factor.T
-        self.matrix = (self.matrix + self.matrix.T) / 2
+        stationary, modulated = lattice.coefficients(law, dim, self.reach)
+        self.blocks = 1 + dim if modulated.any() else 1
+        weights = np.stack([stationary] + [modulated] * (self.blocks - 1))
+        self.shape = weights.shape  # (blocks, modes)
+        self.size = weights.size
+        self.free = np.flatnonzero(np.isinf(weights))
+        self.weights = np.where(np.isinf(weights), 0.0, weights).ravel()
+        self.gram = Gram(x, residual, self.period, self.cutoff, self.blocks)
+        self._eliminate_free()
+        square = float(np.einsum("nd,nd->n", x, x).max())
+        tail = tail_rate(law, self.period, self.cutoff, dim, square)
         # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
-        a_rate, b_rate = law.rates((lattice.cutoff + 1) / lattice.period, 1)
-        tail = (a_rate + b_rate * (1 + np.max(self.x**2))) / lattice.period
-        self.resolved_until = float(DISCRETISATION_ERROR / (tail * gram_norm))
+        self.resolved_until = DISCRETISATION_ERROR / (tail * self.gram.norm)
 
-    def _symmetrise_features(self) -> float:
-        """Set G = F/sqrt(n) and q; return the norm of T."""
-        features, residual = self._features(), self.residual
-        if self.free_constant:
-            # an orthonormal basis of what is orthogonal to the constant
-            rows = scipy.linalg.null_space(np.ones((1, len(self.x)))).T
-            features, residual = rows @ features[:, 1:], rows @ residual
-        self.factor = features / np.sqrt(len(self.x))
-        self.source = residual / np.sqrt(len(self.x))
-        return float(np.linalg.norm(self.factor, 2) ** 2)
+    def _eliminate_free(self) -> None:
+        """Columns of T for the free functions, and the right side without their part."""
+        right = self.gram.right.reshape(self.size, -1)
+        unit = np.zeros((len(self.free), self.size))
+        unit[np.arange(len(self.free)), self.free] = 1.0
+        self._columns = np.stack([self._full_product(e) for e in unit] or [np.zeros(self.size)])
+        self._columns = self._columns[: len(self.free)]
+        self._corner = self._columns[:, self.free]
+        self._free_right = right[self.free]
+        if len(self.free):
+            gain = scipy.linalg.solve(self._corner, self._free_right, assume_a="pos")
+            right = right - self._columns.T @ gain
+        self.right = right  # (size, c)
 
-    def _symmetrise_gram(self) -> float:
-        """Set G and q from the eigenvectors of T; return the norm of T."""
-        gram, right = self.normal_equations
-        values, vectors = scipy.linalg.eigh(gram)
-        keep = values > len(values) * np.finfo(float).eps * values[-1]
-        root = np.sqrt(values[keep])
-        self.factor = root[:, None] * vectors[:, keep].T
-        self.source = (vectors[:, keep].T @ right) / root
-        return float(values[-1])
+    def _full_product(self, coefficients: np.ndarray) -> np.ndarray:
+        return self.gram(coefficients.reshape(self.shape)).ravel()
+
+    def product(self, coefficients: np.ndarray) -> np.ndarray:
+        """T c, free functions eliminated, for c of shape `(size,)`."""
+        result = self._full_product(coefficients)
+        if len(self.free):
+            gain = scipy.linalg.solve(self._corner, self._columns @ coefficients, assume_a="pos")
+            result -= gain @ self._columns
+        return result
+
+    def error_factor(self, last: float) -> float:
+        """What turns a defect of c at the last time into an error of c in the T norm."""
+        return last
+
+    def start(self, output: int) -> tuple[np.ndarray, np.ndarray]:
+        """`(D b, T D b)` for a Krylov basis of `D T` in the T inner product."""
+        first = self.weights * self.right[:, output]
+        return first, self.product(first)
+
+    def step(self, _: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`(D T v, T D T v)` from the image `T v`."""
+        following = self.weights * image
+        return following, self.product(following)
 
     @cached_property
-    def normal_equations(self) -> tuple[np.ndarray, np.ndarray]:
-        """T and b, without the constant where it is free (Schur complement, T_00 = 1)."""
-        gram, right = self._gram_and_right()
-        if not self.free_constant:
-            return gram, right
-        row = gram[0, 1:]
-        return gram[1:, 1:] - np.outer(row, row), right[1:] - row * right[0]
+    def symmetric(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(S, q)` of `s' = q - S s` with `S = G D G*`, `G* G = T`, `G* q = b`; then `c = D G* s`.
 
-    def _gram_and_right(self) -> tuple[np.ndarray, np.ndarray]:
-        """T and b from three complex transforms of five real vectors."""
-        x, residual, n, cutoff = self.x, self.residual, len(self.x), self.cutoff
-        pairs = np.stack([1 + 1j * x, x**2 + 1j * residual, x * residual + 0j])
-        packed = lattice_modes(x, pairs, self.period, 2 * cutoff) / n
-        mirrored = packed[:, ::-1].conj()  # of real input: k and -k are conjugate
-        half = slice(2 * cutoff, None)
-        even, odd = ((packed + mirrored) / 2)[:, half], ((packed - mirrored) / 2j)[:, half]
-        moments = [even[0], odd[0], even[1]]
-        of_residual, of_x_residual = _project(odd[1], cutoff), _project(even[2], cutoff)
-        blocks = [_real_gram(moment, cutoff) for moment in moments]
-        gram = np.block([[blocks[0], blocks[1]], [blocks[1], blocks[2]]])
-        right = np.concatenate([of_residual, of_x_residual])
-        if self.lattice.kind == "free":
-            columns = [_project(moment, cutoff) for moment in moments]
-            border = np.stack([np.concatenate(columns[:2]), np.concatenate(columns[1:])], axis=1)
-            means = [float(np.real(moment[0])) for moment in moments]
-            corner = np.array([means[:2], means[1:]])
-            gram = np.block([[gram, border], [border.T, corner]])
-            right = np.concatenate([right, [of_residual[0], of_x_residual[0]]])
-        return gram, right
+        G is `F/sqrt(n)` where there are fewer samples than modes, else T's square root.
+        """
+        smaller = min(len(self.x), self.size)
+        check.fits_in_memory(
+            check.eigendecomposition_bytes(smaller) + 8 * smaller * self.size,
+            what=f"{len(self.x):,} samples and {self.size:,} modes",
+            instead="use solver='krylov' or a smaller cutoff",
+        )
+        if len(self.x) < self.size:
+            self._factor = self._features() / np.sqrt(len(self.x))
+            source = self.residual / np.sqrt(len(self.x))
+            if len(self.free):
+                # an orthonormal basis of what is orthogonal to the free functions
+                rows = scipy.linalg.null_space(self._factor[:, self.free].T).T
+                self._factor, source = rows @ self._factor, rows @ source
+        else:
+            matrix = self._matrix()
+            values, vectors = scipy.linalg.eigh(matrix)
+            keep = values > len(values) * np.finfo(float).eps * values[-1]
+            root = np.sqrt(values[keep])
+            self._factor = root[:, None] * vectors[:, keep].T
+            source = (vectors[:, keep].T @ self.right) / root[:, None]
+        matrix = (self._factor * self.weights) @ self._factor.T
+        return (matrix + matrix.T) / 2, source
+
+    def _matrix(self) -> np.ndarray:
+        """T written out, `(size, size)`."""
+        matrix = np.stack([self.product(e) for e in np.eye(self.size)])
+        return (matrix + matrix.T) / 2
 
     def _features(self) -> np.ndarray:
-        """F written out, `(n, modes)`."""
-        k = np.arange(1, self.cutoff + 1)
-        angle = 2 * np.pi * np.outer(self.x / self.period, k)
-        ones = np.ones((len(self.x), 1))
-        basis = np.hstack([ones, np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)])
-        parts = [basis, self.x[:, None] * basis]
-        if self.lattice.kind == "free":
-            parts += [ones, self.x[:, None]]
-        return np.hstack(parts)
+        """F written out, `(n, size)`."""
+        angle = 2 * np.pi * (self.x / self.period) @ half_lattice(self.cutoff, self.x.shape[1]).T
+        waves = [np.ones((len(self.x), 1)), np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)]
+        modes = np.hstack(waves)
+        factors = [np.ones(len(self.x)), *self.x.T][: self.blocks]
+        return np.hstack([factor[:, None] * modes for factor in factors])
 
-    def coefficients(self, states: np.ndarray) -> np.ndarray:
-        """Coefficients `c = D G* s` of the real basis, `(T, modes)`."""
-        return self._restore_constant((states @ self.factor) * self.weights)
+    def from_krylov(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `(T, size, c)` of Krylov states, which are c but for the free functions."""
+        return self.complete(states)
+
+    def from_symmetric(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `c = D G* s`, `(T, size, c)`, of states `(T, r, c)`."""
+        states = np.einsum("trc,rs->tsc", states, self._factor, optimize=True)
+        return self.complete(states * self.weights[:, None])
 
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Coefficients `(1, modes)`, squared norm and eigenvalues of `(S + ridge) s = q`."""
-        relaxation = Relaxation(self.matrix, self.source)
+        """Coefficients `(1, size, c)`, squared norm, eigenvalues of `(S + ridge) s = q`."""
+        matrix, source = self.symmetric
+        relaxation = Relaxation(matrix, source)
         state = relaxation.limit(ridge)
-        square = float(state @ self.matrix @ state)
-        return self.coefficients(state[None]), square, relaxation.eigenvalues + ridge
+        square = float(np.sum(state * (matrix @ state)))
+        return self.from_symmetric(state[None]), square, relaxation.eigenvalues + ridge
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(T D, b)` of the modal equation itself, `s' = b - T D s`, for an ODE integrator."""
-        gram, right = self.normal_equations
-        return gram * self.weights, right
+        """`(T D, b)` of `s' = b - T D s`, `c = D s`, for an ODE integrator."""
+        return self._matrix() * self.weights, self.right
 
-    def coefficients_from_general(self, states: np.ndarray) -> np.ndarray:
-        """Coefficients `c = D s`, `(T, modes)`, of states of the general form."""
-        return self._restore_constant(states * self.weights)
+    def from_general(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `(T, size, c)` of states of the general form."""
+        return self.complete(states * self.weights[:, None])
 
-    def _restore_constant(self, coefficients: np.ndarray) -> np.ndarray:
-        """Put the free constant, which keeps the mean residual at zero, before the others."""
-        if not self.free_constant:
-            return coefficients
-        trial = np.column_stack([np.zeros(len(coefficients)), coefficients])
-        constant = np.mean(self.residual - self._outputs(self.x, trial), axis=1)
-        return np.column_stack([constant, coefficients])
+    def complete(self, coefficients: np.ndarray) -> np.ndarray:
+        """Put in the free functions, which hold their part of the residual at zero."""
+        if len(self.free):
+            rest = self._free_right - np.einsum("ps,tsc->tpc", self._columns, coefficients)
+            shape = rest.shape
+            solved = scipy.linalg.solve(
+                self._corner, np.moveaxis(rest, 1, 0).reshape(shape[1], -1), assume_a="pos"
+            )
+            free = np.moveaxis(solved.reshape(shape[1], shape[0], shape[2]), 0, 1)
+            coefficients[:, self.free] = free
+        return coefficients
 
-    def complex_coefficients(self, coefficients: np.ndarray) -> np.ndarray:
-        """Fourier coefficients, k = -N .. N, of Phi and x Phi; then those of 1 and x.
+    def complex_blocks(self, coefficients: np.ndarray) -> np.ndarray:
+        """Fourier coefficients `(T, c, blocks, modes)`, every axis of k ascending."""
+        blocks = np.moveaxis(coefficients, 2, 1)
+        return to_complex(blocks.reshape(*blocks.shape[:2], *self.shape))
 
-        Shape `(T, 2 (2N + 1))`, plus 2 on a free lattice.
+    def fitted(self, coefficients: np.ndarray) -> np.ndarray:
+        """Outputs `(T, n, c)` at the samples, without the initial output."""
+        return self.evaluate(self.x, coefficients)
+
+    def losses(self, coefficients: np.ndarray) -> np.ndarray:
+        """`1/(2n) sum |u_0 - F c|^2` over samples and outputs, `(T,)`, without evaluating F c."""
+        right = self.gram.right.reshape(self.size, -1)
+        start = np.mean(self.residual**2, axis=0).sum()
+        losses = np.empty(len(coefficients))
+        for i, one in enumerate(coefficients):
+            products = np.stack([self._full_product(c) for c in one.T], axis=1)
+            losses[i] = (start + np.sum(one * (products - 2 * right))) / 2
+        return np.maximum(losses, 0.0)
+
+    def spectrum(self, coefficients: np.ndarray, xi: np.ndarray) -> np.ndarray:
+        """Sampled transform `(T, F, c)` at frequencies `(F, d)` of `F c`, all times together.
+
+        It needs `(1/n) sum_i x_a exp(2 pi i (k/P - xi).x_i)` for every k and xi.
         """
-        size = 2 * self.cutoff + 1
-        stationary = _complex_modes(coefficients[:, :size])
-        modulated = _complex_modes(coefficients[:, size : 2 * size])
-        return np.hstack([stationary, modulated, coefficients[:, 2 * size :]])
+        half = half_lattice(self.cutoff, self.x.shape[1])
+        k = np.concatenate([-half[::-1], np.zeros((1, half.shape[1])), half]) / self.period
+        modes, several = self.complex_blocks(coefficients), max(1, TARGETS // len(k))
+        result = np.zeros((len(coefficients), len(xi), coefficients.shape[2]), dtype=np.complex128)
+        for i in range(0, len(xi), several):
+            targets = (xi[i : i + several, None] - k).reshape(-1, xi.shape[1])
+            for block in range(self.blocks):
+                factor = self.x[:, block - 1] if block else np.ones(len(self.x))
+                waves = nudft(self.x, factor, targets).reshape(-1, len(k))
+                result[:, i : i + several] += np.einsum(
+                    "tck,fk->tfc", modes[:, :, block], waves, optimize=True
+                )
+        return result
 
     def evaluate(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """Outputs `(T, m)` at x `(m, 1)`, without the initial output: one pass per time."""
-        if x.shape[1] != 1:
-            raise ValueError(f"x must have dimension 1 on a Lattice, got {x.shape[1]}")
-        position = x[:, 0]
-        distance = max(position.max() - self.x.min(), self.x.max() - position.min())
+        """Outputs `(T, m, c)` at x, without the initial output.
+
+        Raises:
+            ValueError: points so far away that the lattice kernel is not the law's there.
+        """
+        check.same_dimension("x", x, "the samples", self.x)
+        distance = _farthest(x, self.x)
         if self.lattice.kind == "free" and distance > self.reach * (1 + 1e-12):
             raise ValueError(
                 f"x must stay within {self.reach:g} of every sample on this Lattice, got a "
                 f"distance of {distance:g}; use a period of at least {3 * distance:g}"
             )
-        return self._outputs(position, coefficients)
-
-    def _outputs(self, position: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        size = 2 * self.cutoff + 1
-        # both parts are real functions: they travel as real and imaginary part of one pass
-        packed = _complex_modes(coefficients[:, :size]) + 1j * _complex_modes(
-            coefficients[:, size : 2 * size]
-        )
-        values = lattice_values(position, packed, self.period)
-        outputs = np.real(values) + position * np.imag(values)
-        if self.lattice.kind == "free":
-            outputs += coefficients[:, -2:-1] + coefficients[:, -1:] * position
-        return outputs
-
-
-def _real_gram(moment: np.ndarray, cutoff: int) -> np.ndarray:
-    """`(1/n) sum_i g_i phi(x_i) phi(x_i)*` in the real basis, from the moments of g, k = 0 .. 2N.
-
-    Products of cosines and sines are sums over k - l (Toeplitz) and k + l (Hankel).
-    """
-    k = np.arange(cutoff + 1)
-    cosine, sine = np.real(moment), -np.imag(moment)
-    difference, total = toeplitz(cosine[k]), hankel(cosine[k], cosine[cutoff:])
-    odd_difference = toeplitz(-sine[k], sine[k])  # sin of (l - k)
-    odd_total = hankel(sine[k], sine[cutoff:])
-    even_block = difference + total
-    even_block[0] /= np.sqrt(2)  # the constant is 1, not sqrt2 cos(0)
-    even_block[:, 0] /= np.sqrt(2)
-    mixed = (odd_total + odd_difference)[:, 1:]
-    mixed[0] /= np.sqrt(2)
-    return np.block([[even_block, mixed], [mixed.T, (difference - total)[1:, 1:]]])
+        values = LatticeValues(x, self.period, self.cutoff)
+        modes = self.complex_blocks(coefficients)  # (T, c, blocks, modes)
+        outputs = np.zeros((*modes.shape[:2], len(x)))
+        factors = [np.ones(len(x)), *x.T]
+        rows = zip(outputs.reshape(-1, len(x)), modes.reshape(-1, *self.shape), strict=True)
+        for output, blocks in rows:
+            # real functions: two of them travel as real and imaginary part of one pass
+            for i in range(0, self.blocks - 1, 2):
+                packed = values(blocks[i] + 1j * blocks[i + 1])
+                output += np.real(packed) * factors[i] + np.imag(packed) * factors[i + 1]
+            if self.blocks % 2:
+                output += np.real(values(blocks[-1])) * factors[self.blocks - 1]
+        return np.moveaxis(outputs, 1, 2)
 
 
-def _project(moment: np.ndarray, cutoff: int) -> np.ndarray:
-    """`(1/n) sum_i g_i phi(x_i)` in the real basis, from the moments of g."""
-    used = moment[: cutoff + 1]
-    constant = np.real(used[:1])
-    return np.concatenate(
-        [constant, np.sqrt(2) * np.real(used[1:]), -np.sqrt(2) * np.imag(used[1:])]
-    )
-
-
-def _complex_modes(real: np.ndarray) -> np.ndarray:
-    """Coefficients of `exp(2 pi i k x/P)`, k = -N .. N, from those of the real basis."""
-    cutoff = real.shape[1] // 2
-    positive = (real[:, 1 : cutoff + 1] - 1j * real[:, cutoff + 1 :]) / np.sqrt(2)
-    return np.hstack([positive[:, ::-1].conj(), real[:, :1] + 0j, positive])
+def _farthest(x: np.ndarray, samples: np.ndarray) -> float:
+    """A bound of the largest distance from a point to a sample, by boxes and by balls."""
+    low, high = samples.min(axis=0), samples.max(axis=0)
+    box = np.linalg.norm(np.maximum(x.max(axis=0) - low, high - x.min(axis=0)))
+    if x.shape[1] == 1:
+        return float(box)
+    centre = (low + high) / 2
+    ball = sum(np.linalg.norm(p - centre, axis=1).max() for p in (x, samples))
+    return float(min(box, ball))

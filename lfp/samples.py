@@ -1,12 +1,14 @@
 """The flow in sample space: unknowns are the weights of K(., x_i)."""
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
 
 from lfp import _checks as check
 from lfp.laws import Law
+from lfp.prefix import PowerSums
 from lfp.solvers.dense import Relaxation
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
@@ -16,94 +18,189 @@ class SampleSpace:
     """The flow `h' = -(1/n) K(., X) (h(X) - y)` for a kernel on n samples.
 
     With `u_0 = y - h_ini(X)` and `c' = (u_0 - K c)/n`, `c(0) = 0`, the output is
-    `h = h_ini + K(., X) c`. `matrix = K/n` and `source = u_0/sqrt(n)` are the symmetric form
-    `s' = source - matrix s`, in which `c = s/sqrt(n)`.
+    `h = h_ini + K(., X) c`. The symmetric form is `s' = q - S s`, `S = K/n`, `q = u_0/sqrt(n)`,
+    in which `c = s/sqrt(n)`.
 
-    The affine part of a law's kernel, `U C U*` with `U = [1, x]`, exceeds the rest by
-    sigma_b^3 and would drown it in rounding; it is carried as `U beta`, `beta = C U* c`.
-    The coefficients are `[c, beta]`, beta being empty for a bare kernel.
+    The affine part of a law's kernel, `U C U*` with `U = [1, x]`, exceeds the rest by sigma_b^3
+    and would drown it in rounding; it is carried as `U beta`, `beta = C U* c`. Where C is
+    infinite, those functions hold the residual orthogonal to them from the start: the rest flows
+    in the complement, and beta follows from the residual. The coefficients are `[c, beta]`, beta
+    having one entry for each affine function that the kernel has.
+
+    In d = 1 a kernel of the powers `|z|^3` and `|z|` is summed in O(n) and never written out.
     """
 
     name = "samples"
     resolved_until = np.inf
 
     def __init__(
-        self,
-        law: Law | Callable[..., np.ndarray],
-        x: np.ndarray,
-        residual: np.ndarray,
+        self, law: Law | Callable[..., np.ndarray], x: np.ndarray, residual: np.ndarray
     ) -> None:
+        self.x, self.residual = x, residual  # (n, d), (n, c)
         n, d = x.shape
+        self.size = n
+        self.affine, self.sums = np.zeros(0), None
+        self.kernel = law if not isinstance(law, Law) else law.radial
+        self._which = np.zeros(1 + d, dtype=bool)
+        if isinstance(law, Law):
+            constant, slope = law.affine(d)
+            affine = np.array([constant] + d * [slope])
+            self._which = affine != 0
+            self.affine = affine[self._which]
+            powers = law.powers(d) if d == 1 else None
+            self.sums = PowerSums(x[:, 0], powers) if powers else None
+        self.free = np.isinf(self.affine)
+        self.finite = np.where(self.free, 0.0, self.affine)
+        self._columns = self.affine_columns(x)
+        self._basis = scipy.linalg.orth(self._columns[:, self.free])  # of the free functions
+
+    def affine_columns(self, x: np.ndarray) -> np.ndarray:
+        """Those of `[1, x]` that the kernel has, `(m, k)`."""
+        return np.column_stack([np.ones(len(x)), x])[:, self._which]
+
+    @cached_property
+    def rest(self) -> np.ndarray:
+        """K/n without its affine part, written out."""
+        n = len(self.x)
         check.fits_in_memory(
             check.eigendecomposition_bytes(n),
             what=f"{n:,} samples",
-            instead="use space=lfp.Lattice(...) in d = 1, or fewer samples",
+            instead="use space=lfp.Lattice(...) in d = 1, 2 or 3, or fewer samples",
         )
-        self.x, self.residual = x, residual
-        if isinstance(law, Law):
-            constant, slope = law.affine(d)
-            self.kernel, self.affine = law.radial, np.array([constant] + d * [slope])
-        else:
-            self.kernel, self.affine = law, np.zeros(0)
-        gram = kernel_matrix(self.kernel, x, x)
-        self.rest = (gram + gram.T) / (2 * n)
-        columns = self._affine_columns(x)
-        self.matrix = self.rest + (columns * self.affine) @ columns.T / n
-        self.source = residual / np.sqrt(n)
+        gram = kernel_matrix(self.kernel, self.x, self.x)
+        return (gram + gram.T) / (2 * n)
 
-    def _affine_columns(self, x: np.ndarray) -> np.ndarray:
-        """`[1, x]`, or no columns for a bare kernel."""
-        return np.column_stack([np.ones(len(x)), x])[:, : len(self.affine)]
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """K/n with the finite affine part, written out."""
+        return self.rest + (self._columns * self.finite) @ self._columns.T / len(self.x)
 
-    def coefficients(self, states: np.ndarray) -> np.ndarray:
-        """`[c, beta]`, `(T, n + d + 1)`, of states of the symmetric form, `(T, n)`."""
-        return self.coefficients_from_general(states / np.sqrt(len(self.x)))
+    def _rest_product(self, values: np.ndarray) -> np.ndarray:
+        """K/n without its affine part times `(n, k)`."""
+        return self.rest @ values if self.sums is None else self.sums(values) / len(self.x)
+
+    def _product(self, values: np.ndarray) -> np.ndarray:
+        """K/n with the finite affine part times `(n, k)`."""
+        moments = self.finite[:, None] * (self._columns.T @ values)
+        return self._rest_product(values) + self._columns @ moments / len(self.x)
+
+    def _complement(self, values: np.ndarray) -> np.ndarray:
+        """The part `(n, ...)` that is orthogonal to the free functions."""
+        return values - self._basis @ (self._basis.T @ values) if self.free.any() else values
+
+    def start(self, output: int) -> tuple[np.ndarray, np.ndarray]:
+        """q twice, for a Krylov basis of S in the usual inner product."""
+        source = self._complement(self.residual[:, output] / np.sqrt(len(self.x)))
+        return source, source
+
+    def step(self, vector: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """S v twice."""
+        image = self._complement(self._product(vector[:, None])[:, 0])
+        return image, image
+
+    def error_factor(self, last: float) -> float:
+        """What turns a defect of s at the last time into an error of the outputs, S s."""
+        return 2.0
+
+    def from_krylov(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients of states s, `(T, n, c)`."""
+        return self.from_general(states / np.sqrt(len(self.x)))
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """An orthonormal basis, `(r, n)`, of what is orthogonal to the free functions."""
+        return scipy.linalg.null_space(self._basis.T).T
+
+    @cached_property
+    def symmetric(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(S, q)`, in the complement of the free functions."""
+        matrix, source = self.matrix, self.residual / np.sqrt(len(self.x))
+        if not self.free.any():
+            return matrix, source
+        return self._rows @ matrix @ self._rows.T, self._rows @ source
+
+    def from_symmetric(self, states: np.ndarray) -> np.ndarray:
+        """Coefficients `(T, n + k, c)` of states of the symmetric form."""
+        if self.free.any():
+            states = np.einsum("trc,rn->tnc", states, self._rows, optimize=True)
+        return self.from_krylov(states)
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
         """`(M, b)` of `c' = b - M c`, for an ODE integrator."""
-        return self.matrix, self.residual / len(self.x)
+        right = self._complement(self.residual) / len(self.x)
+        return self._complement(self._complement(self.matrix).T).T, right
 
-    def coefficients_from_general(self, states: np.ndarray) -> np.ndarray:
-        """`[c, beta]` of states c of the general form, `(T, n)`."""
-        return np.hstack([states, (states @ self._affine_columns(self.x)) * self.affine])
+    def from_general(self, states: np.ndarray) -> np.ndarray:
+        """`[c, beta]` of states c, `(T, n, c)`."""
+        beta = np.einsum("nk,tnc->tkc", self._columns, states) * self.finite[:, None]
+        if self.free.any():
+            left = self.residual - self._outputs(states, beta)
+            functions = self._columns[:, self.free]
+            solved = np.linalg.lstsq(functions, np.moveaxis(left, 1, 0).reshape(len(self.x), -1))[0]
+            beta[:, self.free] = np.moveaxis(solved.reshape(-1, len(states), left.shape[2]), 0, 1)
+        return np.concatenate([states, beta], axis=1)
+
+    def _outputs(self, weights: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        """Outputs at the samples, `(T, n, c)`."""
+        times, n, outputs = weights.shape
+        columns = np.moveaxis(weights, 1, 0).reshape(n, -1)
+        values = n * self._rest_product(columns)
+        return np.moveaxis(values.reshape(n, times, outputs), 0, 1) + self._columns @ beta
+
+    def fitted(self, coefficients: np.ndarray) -> np.ndarray:
+        """Outputs `(T, n, c)` at the samples, without the initial output."""
+        n = len(self.x)
+        return self._outputs(coefficients[:, :n], coefficients[:, n:])
 
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Coefficients `(1, n + d + 1)` and squared norm of `(matrix + ridge) s = source`.
+        """Coefficients `(1, n + k, c)` and squared norm of `(S + ridge) s = q`.
 
         In an orthonormal basis that begins with the affine functions their large block is
         eliminated, so that its size costs no digits. Third, the eigenvalues that decide:
         those of the Schur complement, which is definite if and only if the matrix is.
         """
+        if self.free.any():
+            matrix, source = self.symmetric
+            relaxation = Relaxation(matrix, source)
+            state = relaxation.limit(ridge)
+            square = float(np.sum(state * (matrix @ state)))
+            return self.from_symmetric(state[None]), square, relaxation.eigenvalues + ridge
         n = len(self.x)
-        columns = self._affine_columns(self.x)
-        basis, triangle = np.linalg.qr(columns, mode="complete")
-        k = min(columns.shape[1], n)
+        basis, triangle = np.linalg.qr(self._columns, mode="complete")
+        k = min(self._columns.shape[1], n)
         rotated = basis.T @ self.rest @ basis
         rotated[:k, :k] += (triangle[:k] * self.affine) @ triangle[:k].T / n
         rotated += ridge * np.eye(n)
-        source = basis.T @ self.source
+        source = basis.T @ self.residual / np.sqrt(n)
         gain = scipy.linalg.solve(rotated[:k, :k], rotated[:k, k:], assume_a="sym")
         schur = rotated[k:, k:] - rotated[k:, :k] @ gain
-        state = np.zeros(n)
+        state = np.zeros_like(source)
         eigenvalues = np.linalg.eigvalsh(rotated[:k, :k]) if k else np.zeros(0)
         if n > k:
             reduced = Relaxation((schur + schur.T) / 2, source[k:] - gain.T @ source[:k])
             state[k:], eigenvalues = reduced.limit(0.0), reduced.eigenvalues
         head = source[:k] - rotated[:k, k:] @ state[k:]
         state[:k] = scipy.linalg.solve(rotated[:k, :k], head, assume_a="sym")
-        square = float(state @ (source - ridge * state))
-        beta = (triangle[:k].T @ state[:k]) * self.affine / np.sqrt(n)
+        square = float(np.sum(state * (source - ridge * state)))
+        beta = (triangle[:k].T @ state[:k]) * self.affine[:, None] / np.sqrt(n)
         return np.concatenate([basis @ state / np.sqrt(n), beta])[None], square, eigenvalues
 
     def evaluate(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """Outputs `(T, m)` at x `(m, d)`, without the initial output, block by block."""
+        """Outputs `(T, m, c)` at x `(m, d)`, without the initial output, block by block."""
         check.same_dimension("x", x, "the samples", self.x)
+        times, _, outputs = coefficients.shape
         n, rows = len(self.x), max(1, BLOCK // len(self.x))
-        blocks = [
-            coefficients[:, :n] @ kernel_matrix(self.kernel, x[i : i + rows], self.x).T
-            for i in range(0, len(x), rows)
-        ]
-        return np.concatenate(blocks, axis=1) + coefficients[:, n:] @ self._affine_columns(x).T
+        weights = np.moveaxis(coefficients[:, :n], 1, 0).reshape(n, -1)
+        if self.sums is not None:
+            values = self.sums(weights, x[:, 0])
+        else:
+            blocks = [
+                kernel_matrix(self.kernel, x[i : i + rows], self.x) @ weights
+                for i in range(0, len(x), rows)
+            ]
+            values = np.concatenate(blocks)
+        values = np.moveaxis(values.reshape(len(x), times, outputs), 0, 1)
+        return values + self.affine_columns(x) @ coefficients[:, n:]
 
 
 def kernel_matrix(kernel: Callable[..., np.ndarray], x1: np.ndarray, x2: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lfp.lattice import Lattice
 from lfp.solvers.dense import rounding_of
 
 HARMLESS_GROWTH = 0.01  # of the most unstable mode until the last time, on a lattice
@@ -15,22 +16,27 @@ class Status:
 
     Attributes:
         space: "samples" or "lattice".
-        solver: "dense" or "ode".
+        lattice: the `Lattice`, given or chosen; None in sample space.
+        solver: "dense", "krylov" or "ode".
         unknowns: size of the system: samples, or modes of the lattice.
-        iterations: evaluations of the right-hand side; 0 for a direct method.
-        error_estimate: relative error expected of the outputs: rounding, eigenvalues being
-            known to `eps * lambda_max`, or the tolerance of the integrator.
+        iterations: products with the operator, or evaluations of the right-hand side, of all
+            outputs together; 0 for a direct method.
+        error_estimate: error of the solver expected of the outputs at the last time, relative to
+            the data: rounding, eigenvalues being known to `eps * lambda_max`; the a-posteriori
+            bound of the Krylov method; or the tolerance of the integrator.
         resolved_until: time until which the cutoff of the lattice costs at most one per
             cent; infinite in sample space.
         lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n per unit of time: of its
-            nonzero part where a lattice has fewer modes than there are samples, and of what is
-            left after eliminating the affine functions for an interpolant of a law.
+            nonzero part where a lattice has fewer modes than there are samples, of what is
+            left after eliminating the affine functions for an interpolant of a law, and
+            Ritz values (what the times asked for needed) for solver="krylov".
         validity: `(sigma_w max|x| / sigma_b)^2`, the size of the difference between the LFP
             kernel and the exact tangent kernel; NaN when a bare kernel was given.
         message: what is wrong and what helps; empty when nothing is.
     """
 
     space: str
+    lattice: Lattice | None
     solver: str
     unknowns: int
     iterations: int

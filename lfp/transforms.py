@@ -59,33 +59,38 @@ def nudft_direct(x: ArrayLike, values: ArrayLike, xi: ArrayLike) -> np.ndarray:
     return np.tensordot(phases, values, axes=1) / len(x)
 
 
-def lattice_modes(x: np.ndarray, values: np.ndarray, period: float, cutoff: int) -> np.ndarray:
-    """`sum_i values_i exp(-2 pi i k x_i / P)` for |k| <= cutoff: type 1, unnormalised.
+class LatticeModes:
+    """`sum_i values_i exp(-2 pi i k.x_i / P)` for `|k|_inf` <= cutoff: type 1, unnormalised.
 
-    `x` is `(n,)`, `values` complex `(trials, n)`; returns `(trials, 2 cutoff + 1)`, k ascending.
+    The points, `(n, d)` with d = 1, 2, 3, are sorted once for any number of calls with complex
+    strengths `(n,)`; each returns the flattened array of the modes k, every axis ascending.
     """
-    return finufft.nufft1d1(
-        _phase(x, period),
-        np.ascontiguousarray(values, dtype=np.complex128),
-        2 * cutoff + 1,
-        isign=-1,
-        eps=ACCURACY,
-        nthreads=_threads(len(x)),
-    )
+
+    def __init__(self, x: np.ndarray, period: float, cutoff: int) -> None:
+        n, dim = x.shape
+        self._plan = finufft.Plan(
+            1, (2 * cutoff + 1,) * dim, eps=ACCURACY, isign=-1, nthreads=_threads(n)
+        )
+        self._phases = _phases(x, period)  # the plan does not keep them alive
+        self._plan.setpts(*self._phases)
+
+    def __call__(self, strengths: np.ndarray) -> np.ndarray:
+        return np.ravel(self._plan.execute(np.ascontiguousarray(strengths, dtype=np.complex128)))
 
 
-def lattice_values(x: np.ndarray, coefficients: np.ndarray, period: float) -> np.ndarray:
-    """`sum_k c_k exp(2 pi i k x_j / P)`: type 2, the adjoint of `lattice_modes`.
+class LatticeValues:
+    """`sum_k c_k exp(2 pi i k.x_j / P)`: type 2, the adjoint of `LatticeModes`."""
 
-    `coefficients` is complex `(trials, 2 cutoff + 1)`, k ascending; returns `(trials, n)`.
-    """
-    return finufft.nufft1d2(
-        _phase(x, period),
-        np.ascontiguousarray(coefficients, dtype=np.complex128),
-        isign=1,
-        eps=ACCURACY,
-        nthreads=_threads(len(x)),
-    )
+    def __init__(self, x: np.ndarray, period: float, cutoff: int) -> None:
+        n, dim = x.shape
+        self._shape = (2 * cutoff + 1,) * dim
+        self._plan = finufft.Plan(2, self._shape, eps=ACCURACY, isign=1, nthreads=_threads(n))
+        self._phases = _phases(x, period)
+        self._plan.setpts(*self._phases)
+
+    def __call__(self, coefficients: np.ndarray) -> np.ndarray:
+        modes = np.ascontiguousarray(coefficients, dtype=np.complex128)
+        return self._plan.execute(modes.reshape(self._shape))
 
 
 def _grid_points(x: np.ndarray, xi: np.ndarray) -> float:
@@ -93,8 +98,15 @@ def _grid_points(x: np.ndarray, xi: np.ndarray) -> float:
     return float(np.prod(2 * (2 * np.ptp(x, axis=0) * np.ptp(xi, axis=0) + 16)))
 
 
-def _phase(x: np.ndarray, period: float) -> np.ndarray:
-    return np.ascontiguousarray(2 * np.pi * (x / period - np.round(x / period)))
+def _phases(x: np.ndarray, period: float) -> list[np.ndarray]:
+    """`2 pi x/P`, wrapped to [-pi, pi], one contiguous array an axis."""
+    phases = []
+    for column in x.T:
+        phase = column / period
+        phase -= np.round(phase)
+        phase *= 2 * np.pi
+        phases.append(phase)
+    return phases
 
 
 def _threads(n: int) -> int:

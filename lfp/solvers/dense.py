@@ -16,24 +16,46 @@ class Relaxation:
 
     def __init__(self, matrix: np.ndarray, source: np.ndarray) -> None:
         self.eigenvalues, self.vectors = scipy.linalg.eigh(matrix)
-        self.source = self.vectors.T @ source
-        noise = np.abs(self.eigenvalues) <= rounding_of(self.eigenvalues)
-        self._rates = np.where(noise, np.maximum(self.eigenvalues, 0.0), self.eigenvalues)
+        self.source = self.vectors.T @ source  # (size, c)
+        self._rates = without_noise(self.eigenvalues)
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
-        """States `(T, size)` at times `(T,)`."""
-        t = times[:, None]
-        zero = self._rates == 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = np.where(zero, t, -np.expm1(-self._rates * t) / self._rates)
-        return (gain * self.source) @ self.vectors.T
+        """States `(T, size, c)` at times `(T,)`."""
+        return self._states(gains(self._rates, times[:, None]))
+
+    def velocity(self, times: np.ndarray) -> np.ndarray:
+        """Their derivatives, `(T, size, c)`."""
+        return self._states(np.exp(-self._rates * times[:, None]))
+
+    def _states(self, factors: np.ndarray) -> np.ndarray:
+        states = (factors[:, None, :] * self.source.T) @ self.vectors.T  # (T, c, size)
+        return np.moveaxis(states, 1, 2)
 
     def limit(self, ridge: float) -> np.ndarray:
-        """`(S + ridge)^-1 q`, shape `(size,)`; numerically zero eigenvalues are left out."""
+        """`(S + ridge)^-1 q`, `(size, c)`; numerically zero eigenvalues are left out."""
         shifted = self.eigenvalues + ridge
         used = ~numerically_zero(shifted)
-        return self.vectors @ np.divide(
-            self.source, shifted, out=np.zeros_like(shifted), where=used
+        inverse = np.divide(1.0, shifted, out=np.zeros_like(shifted), where=used)
+        return self.vectors @ (inverse[:, None] * self.source)
+
+
+def gains(rates: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """`phi_t(rate) = (1 - exp(-rate t))/rate`, t at rate 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(rates == 0, t, -np.expm1(-rates * t) / rates)
+
+
+def without_noise(eigenvalues: np.ndarray) -> np.ndarray:
+    """Ascending eigenvalues, those that rounding may have pushed below zero set to zero."""
+    noise = np.abs(eigenvalues) <= rounding_of(eigenvalues)
+    return np.where(noise, np.maximum(eigenvalues, 0.0), eigenvalues)
+
+
+def not_beyond(solver: str, times: np.ndarray, last: float) -> None:
+    """Raise ValueError for times that a solver has not gone to."""
+    if times.max() > last * (1 + 1e-12):
+        raise ValueError(
+            f"times must not exceed {last:g} with solver={solver!r}, got {times.max():g}"
         )
 
 

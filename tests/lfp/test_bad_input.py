@@ -15,7 +15,7 @@ SAMPLES = [
     (dict(x=[], y=[]), ValueError, "x must not be empty"),
     (dict(x=X, y=Y[:4]), ValueError, "same length, got 5 positions and 4 values"),
     (dict(x=np.zeros((5, 1, 1)), y=Y), ValueError, "x must have 1 or 2 dimensions, got shape"),
-    (dict(x=X, y=np.ones((5, 2, 2))), ValueError, "y must have 1 dimension, got shape"),
+    (dict(x=X, y=np.ones((5, 2, 2))), ValueError, "y must have 1 or 2 dimensions, got shape"),
     (dict(x=["a"] * 5, y=Y), TypeError, "x must hold real numbers"),
     (dict(x=X, y=Y * 1j), TypeError, "y must be real, got dtype complex128"),
     (dict(x=[[1.0], [1.0, 2.0]], y=Y[:2]), ValueError, "x must be a rectangular array of numbers"),
@@ -47,7 +47,7 @@ def test_bad_times_are_refused(ts, error, message):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(ValueError, match="solver must be one of 'dense', 'ode', got 'magic'"):
+    with pytest.raises(ValueError, match="solver must be one of 'dense', 'krylov'"):
         lfp.solve(LAW, X, Y, [1.0], solver="magic")
     with pytest.raises(ValueError, match="loss must be 'mse', got 'hinge'"):
         lfp.solve(LAW, X, Y, [1.0], loss="hinge")
@@ -77,12 +77,16 @@ def test_initial_outputs_must_fit_the_samples():
         lfp.solve(LAW, X, Y, [1.0], initial=lambda x: np.full(5, np.nan))
 
 
-def test_too_many_samples_for_the_dense_solver_says_how_many_bytes():
+def test_more_unknowns_than_memory_are_refused_with_their_bytes():
     many = np.linspace(-1, 1, 500_000)
     with pytest.raises(
         ValueError, match=r"needs 8,000,000,000,000 bytes for 500,000 samples.*Lattice"
     ):
-        lfp.solve(LAW, many, many, [1.0])
+        lfp.solve(LAW.ntk, many, many, [1.0])
+    with pytest.raises(ValueError, match=r"bytes for .* modes.*earlier last time"):
+        lfp.solve(LAW, many, many, [1e30])
+    with pytest.raises(ValueError, match=r"bytes for 1,449,868,388 modes.*smaller cutoff"):
+        lfp.solve(LAW, np.ones((3, 3)), Y[:3], [1.0], space=lfp.Lattice(6.0, 356))
 
 
 def test_evaluation_points_must_fit_the_samples():

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from scipy.integrate import quad
 
 import lfp
-from lfp.lattice import _window
-from lfp.modes import ModalSpace
+from lfp.choice import make_space
+from lfp.gram import Gram
+from lfp.realmodes import half_lattice
+from lfp.windowed import smooth_step
 
 LATTICES = [
     lfp.Lattice(6.0, 20),
@@ -25,15 +27,14 @@ def problem(n=60, seed=0):
 
 
 def lattice_kernel(law, lattice, x):
-    """The kernel of a lattice as a plain cosine sum."""
-    stationary, modulated = lattice.coefficients(law, lattice.reach(x))
-    z, k = x[:, None] - x, np.arange(1, lattice.cutoff + 1)
-    cosines = np.cos(2 * np.pi * z[..., None] * k / lattice.period)
-    series = [c[0] + 2 * cosines @ c[1:] for c in (stationary, modulated)]
-    kernel = series[0] + np.outer(x, x) * series[1]
-    if lattice.kind == "free":
-        kernel += law.affine(1)[0] + law.affine(1)[1] * np.outer(x, x)
-    return kernel
+    """The kernel of a lattice as a plain cosine sum, for x (n, d); a free constant left out."""
+    x = x.reshape(len(x), -1)
+    stationary, modulated = lattice.coefficients(law, x.shape[1], lattice.reach(x))
+    half = half_lattice(lattice.cutoff, x.shape[1])
+    cosines = np.cos(2 * np.pi * (x[:, None] - x) @ half.T / lattice.period)
+    stationary[0] = 0.0 if np.isinf(stationary[0]) else stationary[0]
+    series = [c[0] + 2 * cosines @ c[1 : len(half) + 1] for c in (stationary, modulated)]
+    return series[0] + (x @ x.T) * series[1]
 
 
 def dense_flow(kernel, y, ts, *, free_constant=False):
@@ -50,14 +51,16 @@ def dense_flow(kernel, y, ts, *, free_constant=False):
 
 def test_free_coefficients_are_the_integrals_of_the_windowed_powers():
     law, lattice = lfp.TwoLayer(sigma_a=1.3, sigma_w=0.7, sigma_b=3.0), lfp.Lattice(6.0, 40)
-    stationary, modulated = lattice.coefficients(law, 2.0)
+    stationary, modulated = lattice.coefficients(law, 1, 2.0)
+    stationary[0] -= law.affine(1)[0]
+    modulated[0] -= law.affine(1)[1]
     cubic, linear, _ = law.powers(1)
 
     def integral(function, k):
         pieces = [(0, 2), (2, 3)]
         return sum(
             quad(
-                lambda z: function(z) * _window(np.array([z - 2.0]))[0] / 3,
+                lambda z: function(z) * smooth_step(np.array([z - 2.0]))[0] / 3,
                 *piece,
                 weight="cos",
                 wvar=2 * np.pi * k / 6,
@@ -83,16 +86,33 @@ def test_torus_kernel_is_the_periodised_power():
     np.testing.assert_allclose(lattice_kernel(law, lattice, x), expected, atol=2e-7)
 
 
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("n", [60, 25_000])
+def test_gram_operator_is_that_of_the_features(dim, n):
+    rng = np.random.default_rng(dim)
+    x, u = rng.uniform(-0.4, 1, size=(n, dim)), rng.normal(size=(n, 2))
+    cutoff, size = {1: 40, 2: 5, 3: 2}[dim], 6.0
+    gram = Gram(x, u, size, cutoff, 1 + dim)
+    angle = 2 * np.pi / size * x @ half_lattice(cutoff, dim).T
+    modes = np.hstack([np.ones((n, 1)), np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)])
+    features = np.hstack([modes] + [x[:, [j]] * modes for j in range(dim)])
+    np.testing.assert_allclose(
+        gram.right.reshape(-1, 2), features.T @ u / n, atol=1e-11 * np.abs(u).mean()
+    )
+    vector = rng.normal(size=(1 + dim, modes.shape[1]))
+    expected = features.T @ (features @ vector.ravel()) / n
+    np.testing.assert_allclose(gram(vector).ravel(), expected, atol=1e-11 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("lattice", LATTICES[:4])
-def test_gram_matrix_is_that_of_the_features(lattice):
+def test_free_functions_are_projected_out_of_the_gram_matrix(lattice):
     x, y = problem()
-    space = ModalSpace(lfp.TwoLayer(), lattice, x[:, None], y)
+    space = make_space(lfp.TwoLayer(), lattice, x[:, None], y[:, None])
     features = space._features()
     if lattice.zero_mode == "free":
-        features = features[:, 1:] - features[:, 1:].mean(axis=0)
-    gram, right = space.normal_equations
-    np.testing.assert_allclose(gram, features.T @ features / 60, atol=1e-13)
-    np.testing.assert_allclose(right, features.T @ y / 60, atol=1e-13)
+        features = features - features.mean(axis=0)
+    np.testing.assert_allclose(space._matrix(), features.T @ features / 60, atol=1e-13)
+    np.testing.assert_allclose(space.right[:, 0], features.T @ y / 60, atol=1e-13)
 
 
 @pytest.mark.parametrize("lattice", LATTICES, ids=str)
@@ -186,8 +206,6 @@ def test_coefficients_rebuild_the_outputs(lattice):
     outputs = flow.coefficients[:, :size] @ waves + x * (
         flow.coefficients[:, size : 2 * size] @ waves
     )
-    if lattice.kind == "free":
-        outputs += flow.coefficients[:, -2:] @ np.stack([np.ones(30), x])
     np.testing.assert_allclose(outputs, flow.fitted, atol=1e-10)
     with pytest.raises(ValueError, match="coefficients exist on a Lattice only"):
         _ = lfp.solve(lfp.TwoLayer(), x, y, [0.1]).coefficients
@@ -237,18 +255,18 @@ def test_a_lattice_that_does_not_fit_the_problem_is_refused():
         lfp.solve(law, x, y, [1.0], space=lfp.Lattice(2.0, 50))
     with pytest.raises(ValueError, match=r"period must exceed 1\.\d+ for samples with an extent"):
         lfp.solve(law, x, y, [1.0], space=lfp.Lattice(1.0, 50, "torus"))
-    with pytest.raises(ValueError, match="x must have dimension 1 on a Lattice, got 2"):
-        lfp.solve(law, np.zeros((20, 2)), y, [1.0], space=lfp.Lattice(6.0, 50))
+    with pytest.raises(ValueError, match="x must have dimension 1, 2 or 3 on a Lattice, got 4"):
+        lfp.solve(law, np.zeros((20, 4)), y, [1.0], space=lfp.Lattice(6.0, 50))
     with pytest.raises(TypeError, match="law must be a law such as TwoLayer on a Lattice"):
         lfp.solve(law.ntk, x, y, [1.0], space=lfp.Lattice(6.0, 50))
-    with pytest.raises(
-        ValueError, match=r"bytes for 20 samples and 400,000,004 modes.*smaller cutoff"
-    ):
+    with pytest.raises(ValueError, match=r"bytes for 400,000,002 modes.*smaller cutoff"):
         lfp.solve(law, x, y, [1.0], space=lfp.Lattice(6.0, 100_000_000))
     with pytest.raises(
         ValueError, match=r"truncated lattice kernel has the eigenvalue -.*larger cutoff"
     ):
         lfp.solve(law, x, y, [1e7], space=lfp.Lattice(4.2, 20))
     flow = lfp.solve(law, x, y, [1.0], space=lfp.Lattice(6.0, 50))
-    with pytest.raises(ValueError, match="x must stay within 2 of every sample on this Lattice"):
+    with pytest.raises(
+        ValueError, match="x must stay within 1.8.* of every sample on this Lattice"
+    ):
         flow([5.0])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 import lfp
-from lfp.transforms import lattice_modes, lattice_values
+from lfp.transforms import LatticeModes, LatticeValues
 
 
 @settings(deadline=None, max_examples=20)
@@ -46,26 +46,33 @@ def test_spectrum_of_a_shifted_function_is_turned_by_its_phase(shift, seed):
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.floats(0.5, 9.0), st.integers(1, 30), st.integers(1, 50), st.integers(0, 99))
-def test_transforms_to_and_from_a_lattice_are_adjoint(period, cutoff, n, seed):
+@given(
+    st.integers(1, 3),
+    st.floats(0.5, 9.0),
+    st.integers(1, 8),
+    st.integers(1, 50),
+    st.integers(0, 99),
+)
+def test_transforms_to_and_from_a_lattice_are_adjoint(d, period, cutoff, n, seed):
     rng = np.random.default_rng(seed)
-    x = rng.uniform(-5, 5, n)
-    values = rng.normal(size=(1, n)) + 1j * rng.normal(size=(1, n))
-    modes = rng.normal(size=(1, 2 * cutoff + 1)) + 1j * rng.normal(size=(1, 2 * cutoff + 1))
-    left = np.vdot(modes, lattice_modes(x, values, period, cutoff))
-    right = np.vdot(lattice_values(x, modes, period), values)
+    x, shape = rng.uniform(-5, 5, (n, d)), (2 * cutoff + 1) ** d
+    values = rng.normal(size=n) + 1j * rng.normal(size=n)
+    modes = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    left = np.vdot(modes, LatticeModes(x, period, cutoff)(values))
+    right = np.vdot(LatticeValues(x, period, cutoff)(modes), values)
     assert abs(left - right) <= 1e-11 * np.linalg.norm(modes) * np.linalg.norm(values)
 
 
-def test_lattice_transforms_equal_their_sums():
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_lattice_transforms_equal_their_sums(d):
     rng = np.random.default_rng(0)
-    x, k = rng.uniform(-3, 3, 20), np.arange(-7, 8)
-    phases = np.exp(2j * np.pi * np.outer(k, x) / 2.5)
-    values, modes = rng.normal(size=(2, 20)) + 0j, rng.normal(size=(2, 15)) + 0j
-    np.testing.assert_allclose(
-        lattice_modes(x, values, 2.5, 7), values @ phases.conj().T, atol=1e-12
-    )
-    np.testing.assert_allclose(lattice_values(x, modes, 2.5), modes @ phases, atol=1e-12)
+    x = rng.uniform(-3, 3, (20, d))
+    axis = np.arange(-4, 5)
+    k = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    phases = np.exp(2j * np.pi * k @ x.T / 2.5)
+    values, modes = rng.normal(size=20) + 0j, rng.normal(size=len(k)) + 0j
+    np.testing.assert_allclose(LatticeModes(x, 2.5, 4)(values), phases.conj() @ values, atol=1e-11)
+    np.testing.assert_allclose(LatticeValues(x, 2.5, 4)(modes), modes @ phases, atol=1e-11)
 
 
 def test_bad_input_of_the_transform_is_named():

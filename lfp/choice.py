@@ -1,0 +1,69 @@
+"""Which unknowns and which solver serve a problem when the caller does not say."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lfp import _checks as check
+from lfp._checks import ArrayLike
+from lfp.lattice import Lattice
+from lfp.laws import Law
+from lfp.modes import ModalSpace
+from lfp.samples import SampleSpace
+
+Kernel = Law | Callable[..., np.ndarray]
+Initial = Callable[..., ArrayLike] | None
+Space = SampleSpace | ModalSpace
+
+DENSE_UP_TO = 1_000  # unknowns: an eigendecomposition of a few tenths of a second
+MATRIX_UP_TO = 5_000  # samples: the kernel written out, 0.2 GB
+SUMS_UP_TO = 20_000  # samples in d = 1 with O(n) kernel products
+
+
+def choose_space(
+    law: Kernel, space: str | Lattice | None, x: np.ndarray, last: float
+) -> str | Lattice:
+    """The space given, or one for n samples until the last time.
+
+    Samples while the kernel is cheap there: up to 20,000 in d = 1 for a law of powers, 5,000
+    otherwise. Beyond, a law in d <= 3 gets the smallest free `Lattice` that resolves the last time;
+    a bare kernel, or d > 3, stays with the samples.
+    """
+    if space is not None:
+        return space
+    n, dim = x.shape
+    if not isinstance(law, Law) or dim > 3:
+        return "samples"
+    cheap = SUMS_UP_TO if dim == 1 and law.powers(1) else MATRIX_UP_TO
+    if n <= cheap or last == 0 or not np.isfinite(last):
+        return "samples"
+    return Lattice.resolving(law, x, last)
+
+
+def choose_solver(problem: Space) -> str:
+    """An eigendecomposition up to 1,000 unknowns (or samples), a Krylov basis beyond."""
+    return "dense" if min(len(problem.x), problem.size) <= DENSE_UP_TO else "krylov"
+
+
+def make_space(
+    law: Kernel, space: str | Lattice | None, x: np.ndarray, residual: np.ndarray
+) -> Space:
+    """The unknowns in which a flow or a limit is computed, for u_0 `(n, c)`."""
+    if isinstance(space, Lattice):
+        if not isinstance(law, Law):
+            raise TypeError(f"law must be a law such as TwoLayer on a Lattice, got {law!r}")
+        return ModalSpace(law, space, x, residual)
+    if space is not None and not isinstance(space, str):
+        raise TypeError(f"space must be None, 'samples' or a Lattice, got {space!r}")
+    check.choice("space", "samples" if space is None else space, ("samples",))
+    kernel_of(law)
+    return SampleSpace(law, x, residual)
+
+
+def kernel_of(law: Kernel) -> Callable[..., np.ndarray]:
+    """The kernel function of a law, or the kernel itself."""
+    if isinstance(law, Law):
+        return law.kernel
+    if callable(law):
+        return law
+    raise TypeError(f"law must be a law or a kernel k(x1, x2), got {law!r}")

@@ -1,0 +1,169 @@
+"""The Gram operator of modes times 1, x_1, .., x_d over samples: block Toeplitz, by FFT."""
+
+import numpy as np
+import scipy.fft
+from scipy.special import erfc
+
+from lfp.realmodes import split_pair, to_complex, to_real, truncate
+from lfp.transforms import LatticeModes
+
+ONE_PASS_FROM = 20_000  # samples; below, the transforms cost nothing anyway
+SHARPNESS = 5.8  # erfc(SHARPNESS)/2 and exp(-SHARPNESS^2) are below rounding
+
+
+class Gram:
+    """`T = F* F/n` and `b = F* u/n` for the features `F = [Phi, x_1 Phi, .., x_d Phi]`.
+
+    Phi are the modes `|k|_inf` <= N in the real basis of `realmodes`; without the divergence term
+    of a law there is the first block only. The blocks of T are Toeplitz: block (a, b) is the
+    multiplication with the measure `(1/n) sum_i x_a x_b delta(x - x_i)`, x_0 = 1, whose transform
+    is needed for `|k|_inf` <= 2N. A product costs one pair of real FFTs a block, padded to 4N + 1.
+
+    The transforms are `(d+1)(d+2)/2` for T and d + 1 an output for b, two real ones in each
+    complex pass. In d = 1, for many samples, one complex pass of 1 and u at 2N plus a margin
+    gives all: multiplying a measure by x is, on a grid, to multiply it by a smooth P-periodic
+    function that equals x on the data.
+
+    Args:
+        x: samples `(n, d)`.
+        residual: u, `(n, c)`.
+        period, cutoff: P and N.
+        blocks: 1 or 1 + d.
+    """
+
+    def __init__(
+        self, x: np.ndarray, residual: np.ndarray, period: float, cutoff: int, blocks: int
+    ) -> None:
+        self.period, self.cutoff, self.blocks, self.dim = period, cutoff, blocks, x.shape[1]
+        self.modes = (2 * cutoff + 1) ** self.dim
+        self.padded = scipy.fft.next_fast_len(4 * cutoff + 1, real=True)
+        low, high = x.min(axis=0), x.max(axis=0)
+        margin = 2 * _bandwidth(period, (high - low).max())  # one for each factor x
+        one_pass = self.dim == 1 and len(x) >= ONE_PASS_FROM and margin <= 2 * cutoff + 1024
+        if one_pass and blocks == 2:
+            moments, right = self._one_pass(x, residual, margin)
+        else:
+            moments, right = self._passes(x, residual)
+        self.right = right  # (blocks, modes, c)
+        self._fields = [
+            [self._field(moments[min(a, b), max(a, b)]) for b in range(blocks)]
+            for a in range(blocks)
+        ]
+
+    @property
+    def norm(self) -> float:
+        """Bound of the norm of the first block, the largest value of the smoothed density."""
+        return float(np.abs(self._fields[0][0]).max())
+
+    def __call__(self, coefficients: np.ndarray) -> np.ndarray:
+        """T times real vectors, `(blocks, modes)`."""
+        values = [self._values(c) for c in coefficients]
+        return np.stack(
+            [
+                self._coefficients(sum(f * v for f, v in zip(row, values, strict=True)))
+                for row in self._fields
+            ]
+        )
+
+    def _passes(self, x: np.ndarray, residual: np.ndarray) -> tuple[dict, np.ndarray]:
+        """The transforms one after the other, two in a pass."""
+        n, factors = len(x), [np.ones(len(x)), *x.T][: self.blocks]
+        pairs = [(a, b) for a in range(self.blocks) for b in range(a, self.blocks)]
+        wanted = [(pair, 0) for pair in pairs]
+        wanted += [(a, j) for a in range(self.blocks) for j in range(residual.shape[1])]
+
+        def strength(item: tuple) -> np.ndarray:
+            which, j = item
+            if isinstance(which, tuple):
+                return factors[which[0]] * factors[which[1]]
+            return factors[which] * residual[:, j]
+
+        transform = LatticeModes(x, self.period, 2 * self.cutoff)
+        moments: dict = {}
+        right = np.empty((self.blocks, self.modes, residual.shape[1]))
+        for i in range(0, len(wanted), 2):
+            two = wanted[i : i + 2]
+            packed = strength(two[0]) + 0j
+            if len(two) == 2:
+                packed += 1j * strength(two[1])
+            for (which, j), part in zip(two, split_pair(transform(packed) / n), strict=False):
+                if isinstance(which, tuple):
+                    moments[which] = part
+                else:
+                    right[which, :, j] = to_real(truncate(part, self.cutoff, self.dim))
+        return moments, right
+
+    def _one_pass(
+        self, x: np.ndarray, residual: np.ndarray, margin: int
+    ) -> tuple[dict, np.ndarray]:
+        """All transforms in d = 1 from those of 1 and u."""
+        n, wide = len(x), 2 * self.cutoff + margin
+        transform = LatticeModes(x, self.period, wide)
+        strengths = np.empty(n, dtype=np.complex128)
+        strengths.real = 1.0
+        size = scipy.fft.next_fast_len(2 * wide + 1, real=True)
+        by_x = _smooth_position(size, self.period, x.min(), x.max())
+        inner = 2 * self.cutoff
+        right = np.empty((2, self.modes, residual.shape[1]))
+        moments: dict = {}
+        for j, column in enumerate(residual.T):
+            strengths.imag = column
+            ones, values = split_pair(transform(strengths) / n)
+            right[0, :, j] = to_real(truncate(values, self.cutoff, 1))
+            right[1, :, j] = to_real(_times(values, by_x, wide, self.cutoff))
+            if j == 0:
+                moments[0, 0] = truncate(ones, inner, 1)
+                moments[0, 1] = _times(ones, by_x, wide, inner)
+                moments[1, 1] = _times(ones, by_x**2, wide, inner)
+        return moments, right
+
+    def _field(self, moment: np.ndarray) -> np.ndarray:
+        """Values on the padded grid of a measure's transform, `|k|_inf` <= 2N."""
+        return _grid_values(moment, self.padded, self.dim)
+
+    def _values(self, real: np.ndarray) -> np.ndarray:
+        return _grid_values(to_complex(real), self.padded, self.dim)
+
+    def _coefficients(self, values: np.ndarray) -> np.ndarray:
+        """Real vector of the modes `|k|_inf` <= N of a function on the padded grid."""
+        spectrum = scipy.fft.rfftn(values, norm="forward", overwrite_x=True)
+        axis = np.arange(-self.cutoff, self.cutoff + 1) % self.padded
+        half = np.arange(self.cutoff + 1)
+        upper = spectrum[np.ix_(*[axis] * (self.dim - 1), half)]
+        # the half with a negative last index is the conjugate of the mirrored one
+        lower = np.flip(upper, axis=tuple(range(self.dim)))[..., :-1].conj()
+        return to_real(np.concatenate([lower, upper], axis=-1).ravel())
+
+
+def _grid_values(coefficients: np.ndarray, size: int, dim: int) -> np.ndarray:
+    """`sum_k c_k exp(2 pi i k.g/size)` on the grid g of a real function, flattened c."""
+    side = round(len(coefficients) ** (1 / dim))
+    cutoff = side // 2
+    array = coefficients.reshape((side,) * dim)
+    spectrum = np.zeros((size,) * (dim - 1) + (size // 2 + 1,), dtype=np.complex128)
+    axis = np.arange(-cutoff, cutoff + 1) % size
+    spectrum[np.ix_(*[axis] * (dim - 1), np.arange(cutoff + 1))] = array[..., cutoff:]
+    return scipy.fft.irfftn(spectrum, (size,) * dim, norm="forward", overwrite_x=True)
+
+
+def _bandwidth(period: float, extent: float) -> int:
+    """Modes of `_smooth_position` that exceed rounding: its step is an error function."""
+    gap = (period - extent) / 2
+    return int(np.ceil(2 * SHARPNESS**2 * period / (np.pi * gap)))
+
+
+def _smooth_position(size: int, period: float, low: float, high: float) -> np.ndarray:
+    """On a grid of one period, a smooth periodic function that is x between low and high."""
+    centre, extent = (low + high) / 2, high - low
+    offset = np.arange(size) * (period / size) - centre
+    offset -= period * np.round(offset / period)
+    gap = (period - extent) / 2
+    middle = extent / 2 + gap / 2
+    return centre + offset * erfc((np.abs(offset) - middle) * (2 * SHARPNESS / gap)) / 2
+
+
+def _times(moment: np.ndarray, factor: np.ndarray, cutoff: int, keep: int) -> np.ndarray:
+    """Modes `|k|` <= keep of a measure times a function on a grid, d = 1."""
+    values = _grid_values(moment, len(factor), 1) * factor
+    spectrum = scipy.fft.rfft(values, norm="forward")[: keep + 1]
+    return np.concatenate([spectrum[:0:-1].conj(), spectrum])

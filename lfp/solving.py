@@ -1,0 +1,196 @@
+"""solve: the flow of a law or a kernel from data; times: when to look at it."""
+
+import numpy as np
+import scipy.linalg
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from lfp import _checks as check
+from lfp._checks import ArrayLike
+from lfp.choice import (
+    MATRIX_UP_TO,
+    Initial,
+    Kernel,
+    Space,
+    choose_solver,
+    choose_space,
+    kernel_of,
+    make_space,
+)
+from lfp.flow import Flow, Solution
+from lfp.lattice import DISCRETISATION_ERROR, Lattice
+from lfp.laws import Law
+from lfp.samples import SampleSpace
+from lfp.solvers.dense import Relaxation
+from lfp.solvers.krylov import KrylovOutputs
+from lfp.solvers.ode import Integration
+from lfp.status import Status, indefinite
+
+SOLVERS = ("dense", "krylov", "ode")
+DENSE_EIGENVALUES_UP_TO = 500  # samples; beyond, an iteration for the largest one is faster
+
+
+def solve(
+    law: Kernel,
+    x: ArrayLike,
+    y: ArrayLike,
+    ts: ArrayLike,
+    *,
+    space: str | Lattice | None = None,
+    solver: str | None = None,
+    loss: str = "mse",
+    initial: Initial = None,
+    rtol: check.Number = 1e-8,
+    throw: bool = True,
+) -> Flow:
+    """Gradient flow of an infinitely wide network on data: exact, linear, on an absolute time::
+
+        h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i),    h(., 0) = h_ini
+
+    which is the flow of the loss `1/(2n) sum_i |h(x_i) - y_i|^2`; `t = learning rate * steps`.
+    With the LFP kernel this is `d/dt h^ = -gamma^2(xi) (h_p^ - f_p^)` in Fourier space.
+
+    Args:
+        law: a law, whose LFP kernel is used, or a kernel `k(x1, x2) -> (n1, n2)` such as
+            `law.ntk`.
+        x: positions `(n, d)`, or `(n,)` when d = 1.
+        y: values `(n,)`, or `(n, c)` for c outputs, which share the kernel.
+        ts: sorted times `(T,)`, none negative.
+        space: "samples"; for a law in d = 1, 2 or 3, a `Lattice`; or None for a choice by n, d
+            and the last time: samples as long as the kernel is cheap there, then
+            `Lattice.resolving` (see `status.lattice` and `status.resolved_until`).
+        solver: "dense", an eigendecomposition, exact at every time; "krylov", one Krylov basis
+            for all times, stopped when its error bound at the last time is below `rtol`; "ode",
+            scipy's Radau method with tolerance `rtol`, kept as an independent check; or None:
+            dense up to 1,000 unknowns, krylov beyond.
+        loss: "mse".
+        initial: None for zero, or the function h_ini from positions, `(m,)` when d = 1 and
+            `(m, d)` otherwise, to values `(m,)` or `(m, c)`.
+        rtol: error of the outputs relative to the data, root mean square, that "krylov" and
+            "ode" aim at.
+        throw: raise when the kernel is indefinite on the samples or a solver does not converge;
+            otherwise the advice is in `status.message`.
+
+    Returns:
+        A `Flow`; nothing of size (T, n) is computed before it is asked for.
+
+    Raises:
+        ValueError: non-finite, empty or mismatched data, bad times, unknown options, more
+            unknowns than memory (with the bytes they need), a lattice too small for the data,
+            an indefinite kernel, a solver that does not converge.
+        TypeError: arguments of a wrong kind.
+
+    Source: Zhang, Luo, Ma, Xu 2021, linear frequency principle; in sample space Jacot,
+    Gabriel, Hongler 2018.
+    """
+    x, y = check.samples(x, y)
+    times = check.time_points("ts", ts)
+    if solver is not None:
+        check.choice("solver", solver, SOLVERS)
+    check.choice("loss", loss, ("mse",))
+    rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+    start = None if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
+    last = float(times[-1])
+    residual = (y if start is None else y - start).reshape(len(y), -1)
+    problem = make_space(law, choose_space(law, space, x, last), x, residual)
+    solver = choose_solver(problem) if solver is None else solver
+    solution, eigenvalues, error, message = _integrate(problem, solver, last, rtol)
+    validity = law.validity(x) if isinstance(law, Law) else np.nan
+    message = indefinite(eigenvalues, validity, problem.name, last) or message
+    if message and throw:
+        raise ValueError(message)
+    resolved = problem.resolved_until
+    if problem.name == "lattice" and eigenvalues[0] < 0:
+        resolved = min(resolved, DISCRETISATION_ERROR / -float(eigenvalues[0]))
+    status = Status(
+        space=problem.name,
+        lattice=getattr(problem, "lattice", None),
+        solver=solver,
+        unknowns=problem.size,
+        iterations=solution.iterations,
+        error_estimate=float(error),
+        resolved_until=float(resolved),
+        lambda_max=float(eigenvalues[-1]),
+        lambda_min=float(eigenvalues[0]),
+        validity=float(validity),
+        message=message,
+    )
+
+    def again(other: np.ndarray) -> tuple[Space, Solution]:
+        twin = make_space(law, status.lattice or "samples", x, other)
+        return twin, _integrate(twin, solver, last, rtol)[0]
+
+    return Flow(problem, solution, again, x, y, times, initial, status)
+
+
+def _integrate(
+    problem: Space, solver: str, last: float, rtol: float
+) -> tuple[Solution, np.ndarray, float, str]:
+    """A solution, (approximate) eigenvalues ascending, its relative error, and what failed."""
+    if solver == "dense":
+        states = Relaxation(*problem.symmetric)
+        error = min(1.0, np.finfo(float).eps * float(states.eigenvalues[-1]) * last)
+        solution = Solution(states, problem.from_symmetric, states.iterations)
+        return solution, states.eigenvalues, error, ""
+    if solver == "krylov":
+        states = KrylovOutputs(problem, last, rtol)
+        message = ""
+        if not states.converged:
+            message = (
+                f"the Krylov method did not reach rtol = {rtol:g} in {states.iterations} steps "
+                f"(error bound {states.error:.3g}): use solver='dense', an earlier last time or "
+                f"a larger rtol"
+            )
+        solution = Solution(states, problem.from_krylov, states.iterations)
+        return solution, states.eigenvalues, states.error, message
+    states = Integration(*problem.general_form(), last, rtol)
+    eigenvalues = scipy.linalg.eigvalsh(problem.symmetric[0])
+    return Solution(states, problem.from_general, states.iterations), eigenvalues, rtol, ""
+
+
+def times(
+    law: Kernel, x: ArrayLike, decades: check.Number = 6, points: check.Integer = 100
+) -> np.ndarray:
+    """Times `(points,)`, log-spaced over `decades`, from `1/lambda_max` of K(X, X)/n on.
+
+    Where K cannot be written out (more than 5,000 samples, unless it is summed in O(n), as the
+    powers of ReLU are in d = 1), lambda_max is that of 5,000 evenly chosen samples.
+
+    Args:
+        law: a law (its LFP kernel) or a kernel `k(x1, x2)`.
+        x: positions `(n, d)`, or `(n,)` when d = 1.
+        decades: positive number of powers of ten.
+        points: at least 2.
+
+    Raises:
+        ValueError: bad positions, decades or points; a kernel without positive eigenvalue.
+    """
+    x = check.points("x", x)
+    decades = check.number(
+        "decades", decades, allowed="positive and at most 100", valid=lambda v: 0 < v <= 100
+    )
+    points = check.integer("points", points, least=2)
+    kernel_of(law)
+    largest = _largest_eigenvalue(law, x)
+    if largest <= 0:
+        raise ValueError(
+            f"law must have a positive eigenvalue on x, got {largest:.3g} as the largest of "
+            f"K(X, X)/n"
+        )
+    return np.logspace(0, decades, points) / largest
+
+
+def _largest_eigenvalue(law: Kernel, x: np.ndarray) -> float:
+    """Of K(X, X)/n, on what is orthogonal to unpenalised functions."""
+    space = SampleSpace(law, x, np.zeros((len(x), 1)))
+    if space.sums is None and len(x) > MATRIX_UP_TO:
+        chosen = np.linspace(0, len(x) - 1, MATRIX_UP_TO).astype(int)
+        space = SampleSpace(law, x[chosen], np.zeros((MATRIX_UP_TO, 1)))
+    n = space.size
+    if n <= DENSE_EIGENVALUES_UP_TO:
+        matrix = space.symmetric[0]
+        size = len(matrix)
+        return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[size - 1, size - 1])[0])
+
+    operator = LinearOperator((n, n), matvec=lambda v: space.step(v, v)[0], dtype=np.float64)
+    first = np.random.default_rng(0).normal(size=n)
+    return float(eigsh(operator, k=1, which="LA", v0=first, return_eigenvectors=False)[0])
