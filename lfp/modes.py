@@ -71,7 +71,7 @@ class ModalSpace:
     def _full_product(self, coefficients: np.ndarray) -> np.ndarray:
         return self.gram(coefficients.reshape(self.shape)).ravel()
 
-    def product(self, coefficients: np.ndarray) -> np.ndarray:
+    def metric(self, coefficients: np.ndarray) -> np.ndarray:
         """T c, free functions eliminated, for c of shape `(size,)`."""
         result = self._full_product(coefficients)
         if len(self.free):
@@ -83,15 +83,13 @@ class ModalSpace:
         """What turns a defect of c at the last time into an error of c in the T norm."""
         return last
 
-    def start(self, output: int) -> tuple[np.ndarray, np.ndarray]:
-        """`(D b, T D b)` for a Krylov basis of `D T` in the T inner product."""
-        first = self.weights * self.right[:, output]
-        return first, self.product(first)
+    def start(self, output: int) -> np.ndarray:
+        """D b, for a Krylov basis of `D T` in the T inner product."""
+        return self.weights * self.right[:, output]
 
-    def step(self, _: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`(D T v, T D T v)` from the image `T v`."""
-        following = self.weights * image
-        return following, self.product(following)
+    def multiply(self, _: np.ndarray, image: np.ndarray) -> np.ndarray:
+        """D T v from the image T v."""
+        return self.weights * image
 
     @cached_property
     def symmetric(self) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +122,7 @@ class ModalSpace:
 
     def _matrix(self) -> np.ndarray:
         """T written out, `(size, size)`."""
-        matrix = np.stack([self.product(e) for e in np.eye(self.size)])
+        matrix = np.stack([self.metric(e) for e in np.eye(self.size)])
         return (matrix + matrix.T) / 2
 
     def _features(self) -> np.ndarray:

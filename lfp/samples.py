@@ -88,15 +88,17 @@ class SampleSpace:
         """The part `(n, ...)` that is orthogonal to the free functions."""
         return values - self._basis @ (self._basis.T @ values) if self.free.any() else values
 
-    def start(self, output: int) -> tuple[np.ndarray, np.ndarray]:
-        """q twice, for a Krylov basis of S in the usual inner product."""
-        source = self._complement(self.residual[:, output] / np.sqrt(len(self.x)))
-        return source, source
+    def start(self, output: int) -> np.ndarray:
+        """q, for a Krylov basis of S in the usual inner product."""
+        return self._complement(self.residual[:, output] / np.sqrt(len(self.x)))
 
-    def step(self, vector: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """S v twice."""
-        image = self._complement(self._product(vector[:, None])[:, 0])
-        return image, image
+    def multiply(self, vector: np.ndarray, _: np.ndarray) -> np.ndarray:
+        """S v."""
+        return self._complement(self._product(vector[:, None])[:, 0])
+
+    def metric(self, vector: np.ndarray) -> np.ndarray:
+        """v itself."""
+        return vector
 
     def error_factor(self, last: float) -> float:
         """What turns a defect of s at the last time into an error of the outputs, S s."""

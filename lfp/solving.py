@@ -191,6 +191,6 @@ def _largest_eigenvalue(law: Kernel, x: np.ndarray) -> float:
         size = len(matrix)
         return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[size - 1, size - 1])[0])
 
-    operator = LinearOperator((n, n), matvec=lambda v: space.step(v, v)[0], dtype=np.float64)
+    operator = LinearOperator((n, n), matvec=lambda v: space.multiply(v, v), dtype=np.float64)
     first = np.random.default_rng(0).normal(size=n)
     return float(eigsh(operator, k=1, which="LA", v0=first, return_eigenvectors=False)[0])

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import scipy.linalg
+from threadpoolctl import threadpool_limits
 
 from lfp.solvers.dense import gains, not_beyond, without_noise
 
@@ -12,16 +13,16 @@ GROWTH = 64  # vectors by which the basis grows
 CHECK_EVERY = 4  # steps between two looks at the error
 MOST_STEPS = 1000
 
-Pair = tuple[np.ndarray, np.ndarray]
-
 
 class Krylov:
     """`c(t)` of `c' = v_0 - M c`, `c(0) = 0`, for M self-adjoint in an inner product `<., .>_T`.
 
     The basis V of the Krylov space of v_0 is orthonormal, `V* T V = 1`, and `H = V* T M V` is
     tridiagonal; then `c(t) = |v_0| V phi_t(H) e_1`, `phi_t(z) = (1 - exp(-z t))/z`, at every t up
-    to the last. V and T V are both kept and orthogonalised twice in every step: with one pass
-    the error stalls at 1e-6 for the times of interest here.
+    to the last. V and T V are both kept. Every new vector is orthogonalised twice against all:
+    with one pass the error stalls at 1e-6 for the times of interest here. Its image is computed
+    between the passes: taken before them and carried along by subtraction it drifts away from
+    T v, step by step, until after a hundred steps 2 digits of orthogonality are left of 13.
 
     Stopping: the defect `v_0 - M c - c'` is `h_(m+1,m) |v_0| y_m(t) v_(m+1)` with
     `y(t) = phi_t(H) e_1`. `|y_m|` grows with t, since the entries of `exp(-t H)` keep their sign,
@@ -29,8 +30,9 @@ class Krylov:
     exponential: Jawecki, Auzinger, Koch 2020).
 
     Args:
-        start: `(v_0, T v_0)`.
-        step: from `(v, T v)` to `(M v, T M v)`; where T is the identity, one array twice.
+        start: v_0.
+        multiply: M v from v and its image T v.
+        metric: the image T v; the identity returns v itself, and no images are kept.
         last: time up to which the basis must serve.
         accuracy: error allowed at the last time.
         factor: what turns the norm of the defect at the last time into that error: `last` for the
@@ -45,76 +47,74 @@ class Krylov:
 
     def __init__(
         self,
-        start: Pair,
-        step: Callable[[np.ndarray, np.ndarray], Pair],
+        start: np.ndarray,
+        multiply: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        metric: Callable[[np.ndarray], np.ndarray],
         last: float,
         accuracy: float,
         factor: float,
     ) -> None:
         self.last, self.converged, self.error = last, True, 0.0
         self.iterations = 0
+        self._multiply, self._metric = multiply, metric
         self._diagonal: list[float] = []
         self._next: list[float] = []  # norms of what is left of M v_j
-        self._norm = _norm(*start)
-        self._basis = np.empty((GROWTH, len(start[0])))
-        self._images = self._basis if start[1] is start[0] else np.empty_like(self._basis)
+        image = metric(start)
+        self._separate = image is not start
+        self._norm = _norm(start, image)
+        self._basis = np.empty((GROWTH, len(start)))
+        self._images = np.empty((GROWTH, len(start))) if self._separate else self._basis
         if self._norm == 0:
-            self._decompose()
-            return
-        self._append(start, self._norm)
-        look = 4
-        while True:
-            following, size = self._advance(step)
-            invariant = self._next[-1] <= 10 * np.finfo(float).eps * size
-            if invariant or self.iterations >= look or self.iterations == MOST_STEPS:
-                look = self.iterations + max(2, self.iterations // 8)
-                self._decompose()
-                defect = abs(self._reduced(np.array([last]), gains)[0, -1]) * self._next[-1]
-                self.error = 0.0 if invariant else factor * self._norm * defect
-                self.converged = self.error <= accuracy
-                if self.converged or self.iterations == MOST_STEPS:
-                    return
-            self._append(following, self._next[-1])
-
-    def _append(self, pair: Pair, norm: float) -> None:
-        count = len(self._diagonal)
-        if count == len(self._basis):
-            separate = self._images is not self._basis
-            self._basis = np.concatenate([self._basis, np.empty_like(self._basis)])
-            self._images = (
-                np.concatenate([self._images, np.empty_like(self._images)])
-                if separate
-                else self._basis
-            )
-        np.divide(pair[0], norm, out=self._basis[count])
-        if self._images is not self._basis:
-            np.divide(pair[1], norm, out=self._images[count])
-
-    def _advance(self, step: Callable[[np.ndarray, np.ndarray], Pair]) -> tuple[Pair, float]:
-        """M times the newest vector, orthogonal to all; and its norm before."""
-        count = len(self._diagonal) + 1
-        basis, images = self._basis[:count], self._images[:count]
-        vector, image = step(basis[-1], images[-1])
-        separate, size = vector is not image, _norm(vector, image)
-        self._diagonal.append(0.0)
-        for _ in range(2):
-            overlap = basis @ image
-            vector -= overlap @ basis
-            if separate:
-                image -= overlap @ images
-            self._diagonal[-1] += float(overlap[-1])
-        self._next.append(_norm(vector, image))
-        self.iterations += 1
-        return (vector, image), size
-
-    def _decompose(self) -> None:
-        if not self._diagonal:  # v_0 = 0
             self.eigenvalues, self._vectors = np.zeros(1), np.zeros((1, 1))
             self._basis[0] = 0.0
             return
-        self.eigenvalues, self._vectors = scipy.linalg.eigh_tridiagonal(
-            self._diagonal, self._next[:-1]
-        )
+        vector, norm = start, self._norm
+        look = 4
+        while True:
+            self._append(vector, image, norm)
+            vector, image, norm, size = self._next_vector()
+            self._next.append(norm)
+            invariant = norm <= 10 * np.finfo(float).eps * size
+            if not (invariant or self.iterations >= look or self.iterations == MOST_STEPS):
+                continue
+            look = self.iterations + max(2, self.iterations // 8)
+            self.eigenvalues, self._vectors = scipy.linalg.eigh_tridiagonal(
+                self._diagonal, self._next[:-1]
+            )
+            defect = self._norm * norm * abs(self._reduced(np.array([last]), gains)[0, -1])
+            self.error = 0.0 if invariant else factor * defect
+            self.converged = self.error <= accuracy
+            if self.converged or self.iterations == MOST_STEPS:
+                return
+
+    def _append(self, vector: np.ndarray, image: np.ndarray, norm: float) -> None:
+        count = self.iterations
+        if count == len(self._basis):
+            self._basis = np.concatenate([self._basis, np.empty_like(self._basis)])
+            self._images = (
+                np.concatenate([self._images, np.empty_like(self._images)])
+                if self._separate
+                else self._basis
+            )
+        np.divide(vector, norm, out=self._basis[count])
+        if self._separate:
+            np.divide(image, norm, out=self._images[count])
+
+    def _next_vector(self) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """M times the newest vector made orthogonal to all, its image and norm, its norm before."""
+        self.iterations += 1
+        basis, images = self._basis[: self.iterations], self._images[: self.iterations]
+        vector = self._multiply(basis[-1], images[-1])
+        first = images @ vector
+        vector = vector - first @ basis
+        image = self._metric(vector)
+        second = basis @ image
+        vector -= second @ basis
+        if self._separate:
+            image -= second @ images
+        self._diagonal.append(float(first[-1] + second[-1]))
+        norm = _norm(vector, image)
+        return vector, image, norm, float(np.hypot(np.linalg.norm(first), norm))
 
     def _reduced(self, times: np.ndarray, function: Callable[..., np.ndarray]) -> np.ndarray:
         """`function(H, t) e_1`, `(T, m)`."""
@@ -135,27 +135,43 @@ class Krylov:
         return reduced @ self._basis[: reduced.shape[1]]
 
 
+class KrylovProblem(Protocol):
+    """What a space offers to the Krylov method; see the arguments of `Krylov`."""
+
+    residual: np.ndarray  # (n, c)
+
+    def start(self, output: int) -> np.ndarray: ...
+    def multiply(self, vector: np.ndarray, image: np.ndarray) -> np.ndarray: ...
+    def metric(self, vector: np.ndarray) -> np.ndarray: ...
+    def error_factor(self, last: float) -> float: ...
+
+
 class KrylovOutputs:
     """A Krylov basis for each output of a problem, as one solution.
 
     The accuracy asked for is `rtol` times the root mean square of that output's data.
     """
 
-    def __init__(self, problem: "KrylovProblem", last: float, rtol: float) -> None:
-        self._each = [
-            Krylov(
-                problem.start(i),
-                problem.step,
-                last,
-                rtol * float(np.sqrt(np.mean(column**2))),
-                problem.error_factor(last),
-            )
-            for i, column in enumerate(problem.residual.T)
-        ]
+    def __init__(self, problem: KrylovProblem, last: float, rtol: float) -> None:
+        scales = np.sqrt(np.mean(problem.residual**2, axis=0))
+        # many products of a few rows: threads cost more than they bring, the more on a busy machine
+        with threadpool_limits(1, "blas"):
+            self._each = [
+                Krylov(
+                    problem.start(i),
+                    problem.multiply,
+                    problem.metric,
+                    last,
+                    rtol * float(scale),
+                    problem.error_factor(last),
+                )
+                for i, scale in enumerate(scales)
+            ]
         self.iterations = sum(one.iterations for one in self._each)
         self.converged = all(one.converged for one in self._each)
-        scales = [float(np.sqrt(np.mean(c**2))) or 1.0 for c in problem.residual.T]
-        self.error = max(one.error / s for one, s in zip(self._each, scales, strict=True))
+        self.error = max(
+            one.error / (float(scale) or 1.0) for one, scale in zip(self._each, scales, strict=True)
+        )
         self.eigenvalues = np.sort(np.concatenate([one.eigenvalues for one in self._each]))
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
@@ -165,24 +181,6 @@ class KrylovOutputs:
     def velocity(self, times: np.ndarray) -> np.ndarray:
         """Their derivatives, `(T, size, c)`."""
         return np.stack([one.velocity(times) for one in self._each], axis=2)
-
-
-class KrylovProblem(Protocol):
-    """What a space offers to the Krylov method."""
-
-    residual: np.ndarray  # (n, c)
-
-    def start(self, output: int) -> Pair:
-        """`(v_0, T v_0)` of one output."""
-        ...
-
-    def step(self, vector: np.ndarray, image: np.ndarray) -> Pair:
-        """`(M v, T M v)` from `(v, T v)`."""
-        ...
-
-    def error_factor(self, last: float) -> float:
-        """From a defect at the last time to the error of the outputs."""
-        ...
 
 
 def _norm(vector: np.ndarray, image: np.ndarray) -> float:
