@@ -18,8 +18,8 @@ TOLERANCE = 0.01  # of the check: quadrature across a kink of the slope costs 0.
 class Loss:
     """A loss `L = (1/n) sum_i l(h(x_i) - y_i)` by elementwise functions of the residual.
 
-    l must have one minimum, at 0, with a slope that vanishes there at least linearly. It need
-    not be convex nor even, and a constant in `value` moves nothing.
+    l must have one minimum, at 0, and a continuous slope that vanishes there at least linearly.
+    It need not be convex nor even, and a constant in `value` moves nothing.
 
     Attributes:
         value: l, from residuals of any shape to the same shape.
@@ -50,7 +50,7 @@ def as_loss(loss: object, residual: np.ndarray) -> Loss:
     Args:
         loss: one of the above.
         residual: `h_ini - y` of any shape; a record is checked on residuals of either sign up
-            to twice the largest. Kinks are allowed at isolated points.
+            to twice the largest. Its slope may have kinks.
 
     Raises:
         ValueError: a number below 2; an unknown word; a loss that is not finite on these
@@ -151,9 +151,29 @@ def _check_record(loss: Loss, largest: float) -> None:
                 f"loss.slope must vanish at 0 at least linearly, got {first:.6g} and "
                 f"{second:.6g} at the residuals {near[0]:.3g} and {near[1]:.3g}"
             )
+        _check_continuous(loss.slope, grid)
         _check_derivative("value", loss.value, "slope", loss.slope, grid)
         if loss.curvature is not None:
             _check_derivative("slope", loss.slope, "curvature", loss.curvature, grid)
+
+
+def _check_continuous(slope: Elementwise, grid: np.ndarray) -> None:
+    """Raise if bisecting every interval for the largest change of the slope ends at a jump."""
+    left, right = grid[:-1], grid[1:]
+    low, high = _evaluate("slope", slope, left), _evaluate("slope", slope, right)
+    for _ in range(40):
+        middle = (left + right) / 2
+        value = _evaluate("slope", slope, middle)
+        first = np.abs(value - low) > np.abs(high - value)
+        left, right = np.where(first, left, middle), np.where(first, middle, right)
+        low, high = np.where(first, low, value), np.where(first, value, high)
+    jump = np.abs(high - low) > 1e-6 * np.maximum(np.abs(low), np.abs(high))
+    if jump.any():
+        i = int(np.argmax(jump))
+        raise ValueError(
+            f"loss.slope must be continuous, got a jump from {low[i]:.6g} to {high[i]:.6g} at "
+            f"the residual {left[i]:.6g}"
+        )
 
 
 def _check_derivative(
@@ -161,7 +181,8 @@ def _check_derivative(
 ) -> None:
     """Raise unless differences of `function` along the grid are integrals of `slope`.
 
-    Gauss quadrature with five nodes; an interval that disagrees alone holds a jump of the slope.
+    Gauss quadrature with five nodes; an interval that disagrees alone holds a kink or, of the
+    curvature, a jump.
     """
     nodes, weights = np.polynomial.legendre.leggauss(5)
     middle, half = (grid[1:] + grid[:-1]) / 2, np.diff(grid) / 2

@@ -105,9 +105,10 @@ def test_wrong_factors_are_found(which, factor, where, largest):
 
 def test_the_loss_need_not_be_convex_nor_smooth_nor_even():
     assert as_loss(CAUCHY, np.array([30.0])) is CAUCHY
-    kink = Loss(  # the slope jumps at 0.7, on one side only
-        lambda r: np.where(r > 0.7, 3 * r**2 / 2 - 0.49, r**2 / 2),
-        lambda r: np.where(r > 0.7, 3 * r, r),
+    kink = Loss(  # the curvature jumps at 0.7, on one side only
+        lambda r: np.where(r > 0.7, 3 * (r - 0.7) ** 2 + r**2 / 2, r**2 / 2),
+        lambda r: np.where(r > 0.7, 6 * (r - 0.7) + r, r),
+        lambda r: np.where(r > 0.7, 7.0, 1.0),
     )
     assert as_loss(kink, ONE) is kink
     shifted = Loss(lambda r: r**2 / 2 + 5, lambda r: r)
@@ -181,6 +182,14 @@ def record_with(**fields):
             Loss(lambda r: np.abs(r) ** 1.5 / 1.5, lambda r: np.sign(r) * np.abs(r) ** 0.5),
             ValueError,
             "vanish at 0 at least linearly",
+        ),
+        (
+            Loss(
+                lambda r: np.where(r > 0.7, 3 * r**2 / 2 - 0.49, r**2 / 2),
+                lambda r: np.where(r > 0.7, 3 * r, r),
+            ),
+            ValueError,
+            r"loss.slope must be continuous, got a jump from 0\.7 to 2\.1 at the residual 0\.7",
         ),
         (
             Loss(lambda r: r**2, identity),
