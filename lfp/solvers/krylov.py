@@ -77,7 +77,7 @@ class Krylov:
             invariant = norm <= 10 * np.finfo(float).eps * size
             if not (invariant or self.iterations >= look or self.iterations == MOST_STEPS):
                 continue
-            look = self.iterations + max(2, self.iterations // 8)
+            look = self.iterations + max(2, self.iterations // 16)
             self.eigenvalues, self._vectors = scipy.linalg.eigh_tridiagonal(
                 self._diagonal, self._next[:-1]
             )
