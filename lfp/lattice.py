@@ -84,9 +84,9 @@ class Lattice:
         """The smallest lattice that resolves a law on samples x until the time `last`.
 
         A frequency with `gamma^2(xi) t` much smaller than 1 has not moved. By Duhamel's formula
-        the modes left out change the outputs by at most `t |T| max_tail (A + B (1 + |x|^2))/P^d`,
-        relative to the data, where `|T|` is about the largest density of the samples times P^d
-        (taken from a histogram here). The bound is pessimistic for smooth data.
+        the modes left out change the outputs by at most `t |K_tail|/n`, relative to the data;
+        `tail_norm` bounds it by the largest rate left out times the density of the samples (taken
+        from a histogram here) and by their sum. The bound is pessimistic for smooth data.
 
         Args:
             law: a law.
@@ -109,7 +109,10 @@ class Lattice:
         reach2 = float(np.einsum("nd,nd->n", positions, positions).max())
 
         def bound(cutoff: int) -> float:
-            return last * density * tail_rate(law, period, cutoff, dim, reach2)
+            # seen by this cutoff: single samples, and three standard deviations of their number
+            grain = (4 * cutoff + 1) ** dim / len(positions)
+            peak = density + 3 * np.sqrt(density * grain) + grain
+            return last * tail_norm(law, period, cutoff, reach2, peak, positions.shape)
 
         low, high = LEAST_CUTOFF, 2 * LEAST_CUTOFF
         if bound(low) > error:
@@ -182,11 +185,21 @@ class Lattice:
         return stationary[place], modulated[place]
 
 
-def tail_rate(law: Law, period: float, cutoff: int, dim: int, square: float) -> float:
-    """Largest rate of the modes beyond a cutoff, at `|x|^2` = square, divided by P^d."""
-    a_rate, b_rate = law.rates((cutoff + 1) / period, dim)
-    growth = 1 + square if law.has_divergence else 1.0
-    return float((a_rate + b_rate * growth) / period**dim)
+def tail_norm(
+    law: Law, period: float, cutoff: int, square: float, density: float, shape: tuple[int, int]
+) -> float:
+    """A bound of the norm of K_tail(X, X)/n, K_tail being the modes beyond a cutoff.
+
+    Samples close together see the largest rate times their density (relative to an even one over
+    the period), a single one the sum of all rates, at `|x|^2` = square, divided by n.
+    """
+    n, dim = shape
+    k = np.geomspace(cutoff + 1, 1e3 * (cutoff + 1), 200)
+    a_rate, b_rate = law.rates(k / period, dim)
+    rate = (a_rate + b_rate * (1 + square * law.has_divergence)) / period**dim
+    sphere = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[dim]
+    total = np.trapezoid(sphere * k**dim * rate, np.log(k))
+    return float(rate[0] * density + total / n)
 
 
 @lru_cache(maxsize=8)

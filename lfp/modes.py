@@ -7,7 +7,7 @@ import scipy.linalg
 
 from lfp import _checks as check
 from lfp.gram import Gram
-from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_rate
+from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_norm
 from lfp.laws import Law
 from lfp.realmodes import half_lattice, to_complex
 from lfp.solvers.dense import Relaxation
@@ -50,9 +50,9 @@ class ModalSpace:
         self.gram = Gram(x, residual, self.period, self.cutoff, self.blocks)
         self._eliminate_free()
         square = float(np.einsum("nd,nd->n", x, x).max())
-        tail = tail_rate(law, self.period, self.cutoff, dim, square)
+        tail = tail_norm(law, self.period, self.cutoff, square, self.gram.norm, x.shape)
         # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
-        self.resolved_until = DISCRETISATION_ERROR / (tail * self.gram.norm)
+        self.resolved_until = DISCRETISATION_ERROR / tail
 
     def _eliminate_free(self) -> None:
         """Columns of T for the free functions, and the right side without their part."""

@@ -97,7 +97,12 @@ class SampleSpace:
         return self._complement(self._product(vector[:, None])[:, 0])
 
     def metric(self, vector: np.ndarray) -> np.ndarray:
-        """v itself."""
+        """v itself, cleaned in place of the free functions that rounding brings in.
+
+        A new Krylov vector is a small difference; what it has of them would grow step by step.
+        """
+        if self.free.any():
+            vector -= self._basis @ (self._basis.T @ vector)
         return vector
 
     def error_factor(self, last: float) -> float:

@@ -1,7 +1,7 @@
 """One Krylov basis for all times: Lanczos with full reorthogonalisation, done twice."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import scipy.linalg
@@ -32,7 +32,8 @@ class Krylov:
     Args:
         start: v_0.
         multiply: M v from v and its image T v.
-        metric: the image T v; the identity returns v itself, and no images are kept.
+        metric: the image T v; the identity returns v itself, which it may clean of rounding in
+            place, and no images are kept.
         last: time up to which the basis must serve.
         accuracy: error allowed at the last time.
         factor: what turns the norm of the defect at the last time into that error: `last` for the
@@ -135,6 +136,7 @@ class Krylov:
         return reduced @ self._basis[: reduced.shape[1]]
 
 
+@runtime_checkable
 class KrylovProblem(Protocol):
     """What a space offers to the Krylov method; see the arguments of `Krylov`."""
 
