@@ -9,6 +9,7 @@ from lfp.halving import half_times
 from lfp.interpolation import Interpolant, interpolate
 from lfp.lattice import Lattice
 from lfp.laws import Law, PowerLaw, Simplified, TwoLayer
+from lfp.losses import Loss
 from lfp.solving import solve, times
 from lfp.status import Status
 from lfp.transforms import nudft, nudft_direct
@@ -18,6 +19,7 @@ __all__ = [
     "Interpolant",
     "Lattice",
     "Law",
+    "Loss",
     "PowerLaw",
     "Simplified",
     "Status",

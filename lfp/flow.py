@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,27 +9,30 @@ from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.choice import Initial, Space
 from lfp.halving import half_times
+from lfp.losses import Loss
 from lfp.modes import ModalSpace
+from lfp.samples import SampleSpace
 from lfp.status import Status
 from lfp.transforms import nudft
 
 
 @dataclass(frozen=True)
 class Solution:
-    """States of a solver at any times, and how they become coefficients of a space."""
+    """What a solver found: unknowns of a space at any times, `(T,) -> (T, size, c)`.
 
-    states: Any  # (T,) -> (T, size, c), with .velocity
-    to_coefficients: Callable[[np.ndarray], np.ndarray]
+    Attributes:
+        unknowns: weights in sample space, modal coefficients on a lattice, without the affine or
+            free functions that the space puts in.
+        velocity: their time derivatives.
+        learned: what the operator of the flow makes of the unknowns; for weights c in sample
+            space K c/n, the learned outputs over n. None for a nonlinear flow.
+        iterations: work done.
+    """
+
+    unknowns: Callable[[np.ndarray], np.ndarray]
+    velocity: Callable[[np.ndarray], np.ndarray]
+    learned: Callable[[np.ndarray], np.ndarray] | None
     iterations: int
-
-    def coefficients(self, times: np.ndarray) -> np.ndarray:
-        """Coefficients `(T, size, c)`."""
-        return self.to_coefficients(self.states(times))
-
-    def velocity(self, times: np.ndarray) -> np.ndarray:
-        """Their time derivatives; `to_coefficients` is affine where functions are free."""
-        velocity = self.states.velocity(times)
-        return self.to_coefficients(velocity) - self.to_coefficients(np.zeros_like(velocity))
 
 
 class Flow:
@@ -49,6 +51,7 @@ class Flow:
         problem: Space,
         solution: Solution,
         again: Callable[[np.ndarray], tuple[Space, Solution]],
+        loss: Loss | None,
         x: np.ndarray,
         y: np.ndarray,
         ts: np.ndarray,
@@ -56,7 +59,7 @@ class Flow:
         status: Status,
     ) -> None:
         self._problem, self._solution, self._again = problem, solution, again
-        self._initial = initial
+        self._loss, self._initial = loss, initial
         self.x, self.y, self.ts, self.status = x, y, ts, status
 
     def __call__(self, x: ArrayLike, times: ArrayLike | None = None) -> np.ndarray:
@@ -69,13 +72,22 @@ class Flow:
         """
         x = check.points("x", x)
         times = self.ts if times is None else check.time_points("times", times)
-        return self._with_start(x, self._problem.evaluate(x, self._solution.coefficients(times)))
+        return self._with_start(x, self._problem.evaluate(x, self._coefficients(times)))
 
     @property
     def fitted(self) -> np.ndarray:
         """Outputs `(T, n)` at the samples, evaluated on access."""
-        values = self._problem.fitted(self._solution.coefficients(self.ts))
+        problem, solution = self._problem, self._solution
+        if isinstance(problem, SampleSpace) and solution.learned is not None:
+            # the solver knows them without another product with K
+            values = problem.free_part + len(self.x) * solution.learned(self.ts)
+        else:
+            values = problem.fitted(self._coefficients(self.ts))
         return self._with_start(self.x, values)
+
+    def _coefficients(self, times: np.ndarray) -> np.ndarray:
+        """Coefficients `(T, size, c)` of the space, everything in them."""
+        return self._problem.complete(self._solution.unknowns(times))
 
     def _with_start(self, x: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Outputs `(T, m)` or `(T, m, c)` from those without the initial output, `(T, m, c)`."""
@@ -100,41 +112,36 @@ class Flow:
         """
         if not isinstance(self._problem, ModalSpace):
             raise ValueError("coefficients exist on a Lattice only, got space='samples'")
-        blocks = self._problem.complex_blocks(self._solution.coefficients(self.ts))
+        blocks = self._problem.complex_blocks(self._coefficients(self.ts))
         modes = np.moveaxis(blocks.reshape(*blocks.shape[:2], -1), 1, 2)
         return modes.reshape(*modes.shape[:2], *self.y.shape[1:])
 
     @property
     def loss(self) -> np.ndarray:
-        """`1/(2n) sum_i |h(x_i, t) - y_i|^2`, shape `(T,)`, summed over outputs.
+        """`(1/n) sum_i l(h(x_i, t) - y_i)`, `l(r) = r^2/2` for mse, `(T,)`, summed over outputs.
 
         On a Lattice with fewer modes than samples it comes from the modes, accurate to rounding
         of the loss of the zero function.
         """
         problem = self._problem
         if isinstance(problem, ModalSpace) and len(self.x) > problem.size:
-            return problem.losses(self._solution.coefficients(self.ts))
+            return problem.losses(self._coefficients(self.ts))
         errors = (self.fitted - self.y).reshape(len(self.ts), len(self.x), -1)
-        return np.sum(errors**2, axis=(1, 2)) / (2 * len(self.x))
+        values = errors**2 / 2 if self._loss is None else self._loss.value(errors)
+        return np.sum(values, axis=(1, 2)) / len(self.x)
 
     def spectrum(self, xi: ArrayLike) -> np.ndarray:
         """`h^_k = (1/n) sum_i h(x_i, t) exp(-2 pi i xi_k.x_i)`, shape `(T, F)`; see `nudft`."""
         xi = check.points("xi", np.atleast_1d(xi))
-        spectrum = self._spectrum(self._solution.coefficients(self.ts), xi)
+        if isinstance(self._problem, ModalSpace) and len(self.x) > self._problem.size:
+            values = self._problem.spectrum(self._coefficients(self.ts), xi)
+            spectrum = values.reshape(*values.shape[:2], *self.y.shape[1:])
+        else:
+            return np.moveaxis(nudft(self.x, np.moveaxis(self.fitted, 1, 0), xi), 0, 1)
         if self._initial is not None:
             start = check.outputs_of("initial", self._initial, self.x, self.y.shape[1:])
             spectrum = spectrum + nudft(self.x, start, xi)
         return spectrum
-
-    def _spectrum(self, coefficients: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        """Sampled transform `(T, F)` or `(T, F, c)` of coefficients `(T, size, c)`."""
-        problem = self._problem
-        if isinstance(problem, ModalSpace) and len(self.x) > problem.size:
-            values = problem.spectrum(coefficients, xi)
-        else:
-            fitted = np.moveaxis(problem.fitted(coefficients), 1, 0)  # (n, T, c)
-            values = np.moveaxis(nudft(self.x, fitted, xi), 0, 1)
-        return values.reshape(*values.shape[:2], *self.y.shape[1:])
 
     def half_times(self, xi: ArrayLike) -> np.ndarray:
         """Time `(F,)` at which each frequency is half learned.

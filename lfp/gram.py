@@ -36,7 +36,7 @@ class Gram:
     ) -> None:
         self.period, self.cutoff, self.blocks, self.dim = period, cutoff, blocks, x.shape[1]
         self.modes = (2 * cutoff + 1) ** self.dim
-        self.padded = scipy.fft.next_fast_len(4 * cutoff + 1, real=True)
+        self.padded = _fast_size(4 * cutoff + 1)
         low, high = x.min(axis=0), x.max(axis=0)
         margin = 2 * _bandwidth(period, (high - low).max())  # one for each factor x
         one_pass = self.dim == 1 and len(x) >= ONE_PASS_FROM and margin <= 2 * cutoff + 1024
@@ -58,12 +58,13 @@ class Gram:
     def __call__(self, coefficients: np.ndarray) -> np.ndarray:
         """T times real vectors, `(blocks, modes)`."""
         values = [self._values(c) for c in coefficients]
-        return np.stack(
-            [
-                self._coefficients(sum(f * v for f, v in zip(row, values, strict=True)))
-                for row in self._fields
-            ]
-        )
+        result = np.empty_like(coefficients)
+        for row, product in zip(self._fields, result, strict=True):
+            total = row[0] * values[0]
+            for field, value in zip(row[1:], values[1:], strict=True):
+                total += field * value
+            product[:] = self._coefficients(total)
+        return result
 
     def _passes(self, x: np.ndarray, residual: np.ndarray) -> tuple[dict, np.ndarray]:
         """The transforms one after the other, two in a pass."""
@@ -101,7 +102,7 @@ class Gram:
         transform = LatticeModes(x, self.period, wide)
         strengths = np.empty(n, dtype=np.complex128)
         strengths.real = 1.0
-        size = scipy.fft.next_fast_len(2 * wide + 1, real=True)
+        size = _fast_size(2 * wide + 1)
         by_x = _smooth_position(size, self.period, x.min(), x.max())
         inner = 2 * self.cutoff
         right = np.empty((2, self.modes, residual.shape[1]))
@@ -126,7 +127,7 @@ class Gram:
 
     def _coefficients(self, values: np.ndarray) -> np.ndarray:
         """Real vector of the modes `|k|_inf` <= N of a function on the padded grid."""
-        spectrum = scipy.fft.rfftn(values, norm="forward", overwrite_x=True)
+        spectrum = np.asarray(scipy.fft.rfftn(values, norm="forward", overwrite_x=True))
         axis = np.arange(-self.cutoff, self.cutoff + 1) % self.padded
         half = np.arange(self.cutoff + 1)
         upper = spectrum[np.ix_(*[axis] * (self.dim - 1), half)]
@@ -143,7 +144,13 @@ def _grid_values(coefficients: np.ndarray, size: int, dim: int) -> np.ndarray:
     spectrum = np.zeros((size,) * (dim - 1) + (size // 2 + 1,), dtype=np.complex128)
     axis = np.arange(-cutoff, cutoff + 1) % size
     spectrum[np.ix_(*[axis] * (dim - 1), np.arange(cutoff + 1))] = array[..., cutoff:]
-    return scipy.fft.irfftn(spectrum, (size,) * dim, norm="forward", overwrite_x=True)
+    values = scipy.fft.irfftn(spectrum, (size,) * dim, norm="forward", overwrite_x=True)
+    return np.asarray(values)
+
+
+def _fast_size(least: int) -> int:
+    """A length of at least this, whose real FFT is fast."""
+    return int(scipy.fft.next_fast_len(least, real=True) or least)
 
 
 def _bandwidth(period: float, extent: float) -> int:
@@ -165,5 +172,5 @@ def _smooth_position(size: int, period: float, low: float, high: float) -> np.nd
 def _times(moment: np.ndarray, factor: np.ndarray, cutoff: int, keep: int) -> np.ndarray:
     """Modes `|k|` <= keep of a measure times a function on a grid, d = 1."""
     values = _grid_values(moment, len(factor), 1) * factor
-    spectrum = scipy.fft.rfft(values, norm="forward")[: keep + 1]
+    spectrum = np.asarray(scipy.fft.rfft(values, norm="forward"))[: keep + 1]
     return np.concatenate([spectrum[:0:-1].conj(), spectrum])

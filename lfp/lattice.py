@@ -167,7 +167,8 @@ class Lattice:
         period = float(self.period)
         if self.kind == "torus":
             a_rate, b_rate = law.rates(np.sqrt(square[1:]) / period, dim)
-            zero = {"excluded": 0.0, "free": np.inf}.get(str(self.zero_mode), self.zero_mode)
+            named = {"excluded": 0.0, "free": np.inf}
+            zero = float(named.get(str(self.zero_mode), self.zero_mode))
             stationary = np.concatenate([[zero], (a_rate + b_rate) / period**dim])
             modulated = np.concatenate([[0.0], b_rate / period**dim])
         else:

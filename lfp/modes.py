@@ -71,11 +71,11 @@ class ModalSpace:
     def _full_product(self, coefficients: np.ndarray) -> np.ndarray:
         return self.gram(coefficients.reshape(self.shape)).ravel()
 
-    def metric(self, coefficients: np.ndarray) -> np.ndarray:
-        """T c, free functions eliminated, for c of shape `(size,)`."""
-        result = self._full_product(coefficients)
+    def metric(self, vector: np.ndarray) -> np.ndarray:
+        """T c, free functions eliminated, for a vector c of shape `(size,)`."""
+        result = self._full_product(vector)
         if len(self.free):
-            gain = scipy.linalg.solve(self._corner, self._columns @ coefficients, assume_a="pos")
+            gain = scipy.linalg.solve(self._corner, self._columns @ vector, assume_a="pos")
             result -= gain @ self._columns
         return result
 
@@ -87,7 +87,7 @@ class ModalSpace:
         """D b, for a Krylov basis of `D T` in the T inner product."""
         return self.weights * self.right[:, output]
 
-    def multiply(self, _: np.ndarray, image: np.ndarray) -> np.ndarray:
+    def multiply(self, vector: np.ndarray, image: np.ndarray) -> np.ndarray:
         """D T v from the image T v."""
         return self.weights * image
 
@@ -134,13 +134,13 @@ class ModalSpace:
         return np.hstack([factor[:, None] * modes for factor in factors])
 
     def from_krylov(self, states: np.ndarray) -> np.ndarray:
-        """Coefficients `(T, size, c)` of Krylov states, which are c but for the free functions."""
-        return self.complete(states)
+        """Coefficients `(T, size, c)` without free functions, of states, which they are."""
+        return states
 
     def from_symmetric(self, states: np.ndarray) -> np.ndarray:
         """Coefficients `c = D G* s`, `(T, size, c)`, of states `(T, r, c)`."""
         states = np.einsum("trc,rs->tsc", states, self._factor, optimize=True)
-        return self.complete(states * self.weights[:, None])
+        return states * self.weights[:, None]
 
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
         """Coefficients `(1, size, c)`, squared norm, eigenvalues of `(S + ridge) s = q`."""
@@ -148,7 +148,11 @@ class ModalSpace:
         relaxation = Relaxation(matrix, source)
         state = relaxation.limit(ridge)
         square = float(np.sum(state * (matrix @ state)))
-        return self.from_symmetric(state[None]), square, relaxation.eigenvalues + ridge
+        return (
+            self.complete(self.from_symmetric(state[None])),
+            square,
+            relaxation.eigenvalues + ridge,
+        )
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
         """`(T D, b)` of `s' = b - T D s`, `c = D s`, for an ODE integrator."""
@@ -156,7 +160,7 @@ class ModalSpace:
 
     def from_general(self, states: np.ndarray) -> np.ndarray:
         """Coefficients `(T, size, c)` of states of the general form."""
-        return self.complete(states * self.weights[:, None])
+        return states * self.weights[:, None]
 
     def complete(self, coefficients: np.ndarray) -> np.ndarray:
         """Put in the free functions, which hold their part of the residual at zero."""

@@ -92,9 +92,14 @@ class SampleSpace:
         """q, for a Krylov basis of S in the usual inner product."""
         return self._complement(self.residual[:, output] / np.sqrt(len(self.x)))
 
-    def multiply(self, vector: np.ndarray, _: np.ndarray) -> np.ndarray:
+    def multiply(self, vector: np.ndarray, image: np.ndarray) -> np.ndarray:
         """S v."""
         return self._complement(self._product(vector[:, None])[:, 0])
+
+    @property
+    def free_part(self) -> np.ndarray:
+        """The part `(n, c)` of the data in the free functions, learned at once."""
+        return self._basis @ (self._basis.T @ self.residual)
 
     def metric(self, vector: np.ndarray) -> np.ndarray:
         """v itself, cleaned in place of the free functions that rounding brings in.
@@ -110,8 +115,8 @@ class SampleSpace:
         return 2.0
 
     def from_krylov(self, states: np.ndarray) -> np.ndarray:
-        """Coefficients of states s, `(T, n, c)`."""
-        return self.from_general(states / np.sqrt(len(self.x)))
+        """Weights c of states s, `(T, n, c)`."""
+        return states / np.sqrt(len(self.x))
 
     @cached_property
     def _rows(self) -> np.ndarray:
@@ -127,7 +132,7 @@ class SampleSpace:
         return self._rows @ matrix @ self._rows.T, self._rows @ source
 
     def from_symmetric(self, states: np.ndarray) -> np.ndarray:
-        """Coefficients `(T, n + k, c)` of states of the symmetric form."""
+        """Weights `(T, n, c)` of states of the symmetric form."""
         if self.free.any():
             states = np.einsum("trc,rn->tnc", states, self._rows, optimize=True)
         return self.from_krylov(states)
@@ -138,16 +143,20 @@ class SampleSpace:
         return self._complement(self._complement(self.matrix).T).T, right
 
     def from_general(self, states: np.ndarray) -> np.ndarray:
-        """`[c, beta]` of states c, `(T, n, c)`."""
-        beta = np.einsum("nk,tnc->tkc", self._columns, states) * self.finite[:, None]
+        """Weights of states of the general form, which they are."""
+        return states
+
+    def complete(self, weights: np.ndarray) -> np.ndarray:
+        """`[c, beta]`, `(T, n + k, c)`, of weights c, `(T, n, c)`."""
+        beta = np.einsum("nk,tnc->tkc", self._columns, weights) * self.finite[:, None]
         if self.free.any():
-            left = self.residual - self._outputs(states, beta)
+            left = self.residual - self.outputs(weights, beta)
             functions = self._columns[:, self.free]
             solved = np.linalg.lstsq(functions, np.moveaxis(left, 1, 0).reshape(len(self.x), -1))[0]
-            beta[:, self.free] = np.moveaxis(solved.reshape(-1, len(states), left.shape[2]), 0, 1)
-        return np.concatenate([states, beta], axis=1)
+            beta[:, self.free] = np.moveaxis(solved.reshape(-1, len(weights), left.shape[2]), 0, 1)
+        return np.concatenate([weights, beta], axis=1)
 
-    def _outputs(self, weights: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    def outputs(self, weights: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """Outputs at the samples, `(T, n, c)`."""
         times, n, outputs = weights.shape
         columns = np.moveaxis(weights, 1, 0).reshape(n, -1)
@@ -157,7 +166,7 @@ class SampleSpace:
     def fitted(self, coefficients: np.ndarray) -> np.ndarray:
         """Outputs `(T, n, c)` at the samples, without the initial output."""
         n = len(self.x)
-        return self._outputs(coefficients[:, :n], coefficients[:, n:])
+        return self.outputs(coefficients[:, :n], coefficients[:, n:])
 
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
         """Coefficients `(1, n + k, c)` and squared norm of `(S + ridge) s = q`.
@@ -171,7 +180,11 @@ class SampleSpace:
             relaxation = Relaxation(matrix, source)
             state = relaxation.limit(ridge)
             square = float(np.sum(state * (matrix @ state)))
-            return self.from_symmetric(state[None]), square, relaxation.eigenvalues + ridge
+            return (
+                self.complete(self.from_symmetric(state[None])),
+                square,
+                relaxation.eigenvalues + ridge,
+            )
         n = len(self.x)
         basis, triangle = np.linalg.qr(self._columns, mode="complete")
         k = min(self._columns.shape[1], n)

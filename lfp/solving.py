@@ -19,9 +19,11 @@ from lfp.choice import (
 from lfp.flow import Flow, Solution
 from lfp.lattice import DISCRETISATION_ERROR, Lattice
 from lfp.laws import Law
+from lfp.losses import Loss, as_loss
 from lfp.samples import SampleSpace
 from lfp.solvers.dense import Relaxation
 from lfp.solvers.krylov import KrylovOutputs
+from lfp.solvers.nonlinear import NonlinearRelaxation
 from lfp.solvers.ode import Integration
 from lfp.status import Status, indefinite
 
@@ -37,16 +39,17 @@ def solve(
     *,
     space: str | Lattice | None = None,
     solver: str | None = None,
-    loss: str = "mse",
+    loss: str | check.Number | Loss = "mse",
     initial: Initial = None,
     rtol: check.Number = 1e-8,
     throw: bool = True,
 ) -> Flow:
-    """Gradient flow of an infinitely wide network on data: exact, linear, on an absolute time::
+    """Gradient flow of an infinitely wide network on data, on an absolute time::
 
-        h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i),    h(., 0) = h_ini
+        h'(x) = -(1/n) sum_i K(x, x_i) l'(h(x_i) - y_i),    h(., 0) = h_ini
 
-    which is the flow of the loss `1/(2n) sum_i |h(x_i) - y_i|^2`; `t = learning rate * steps`.
+    which is the flow of the loss `(1/n) sum_i l(h(x_i) - y_i)`; `t = learning rate * steps`. For
+    "mse", `l(r) = r^2/2`, it is linear and solved exactly, and several outputs are summed.
     With the LFP kernel this is `d/dt h^ = -gamma^2(xi) (h_p^ - f_p^)` in Fourier space.
 
     Args:
@@ -62,7 +65,9 @@ def solve(
             for all times, stopped when its error bound at the last time is below `rtol`; "ode",
             scipy's Radau method with tolerance `rtol`, kept as an independent check; or None:
             dense up to 1,000 unknowns, krylov beyond.
-        loss: "mse".
+        loss: "mse"; a number p >= 2 for `1/(p n) sum |r|^p`; "logistic"; "huber"; or a `Loss` of
+            elementwise functions of the residual. All but mse (p = 2) make the flow nonlinear, and
+            are integrated on the samples by scipy's stiff Radau method with tolerance `rtol`.
         initial: None for zero, or the function h_ini from positions, `(m,)` when d = 1 and
             `(m, d)` otherwise, to values `(m,)` or `(m, c)`.
         rtol: error of the outputs relative to the data, root mean square, that "krylov" and
@@ -86,14 +91,16 @@ def solve(
     times = check.time_points("ts", ts)
     if solver is not None:
         check.choice("solver", solver, SOLVERS)
-    check.choice("loss", loss, ("mse",))
     rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
     start = None if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
     last = float(times[-1])
     residual = (y if start is None else y - start).reshape(len(y), -1)
+    record = _general_loss(loss, law, space, solver, -residual)
+    if record is not None:
+        space, solver = "samples", "ode"
     problem = make_space(law, choose_space(law, space, x, last), x, residual)
     solver = choose_solver(problem) if solver is None else solver
-    solution, eigenvalues, error, message = _integrate(problem, solver, last, rtol)
+    solution, eigenvalues, error, message = _integrate(problem, record, solver, last, rtol)
     validity = law.validity(x) if isinstance(law, Law) else np.nan
     message = indefinite(eigenvalues, validity, problem.name, last) or message
     if message and throw:
@@ -117,34 +124,68 @@ def solve(
 
     def again(other: np.ndarray) -> tuple[Space, Solution]:
         twin = make_space(law, status.lattice or "samples", x, other)
-        return twin, _integrate(twin, solver, last, rtol)[0]
+        return twin, _integrate(twin, record, solver, last, rtol)[0]
 
-    return Flow(problem, solution, again, x, y, times, initial, status)
+    return Flow(problem, solution, again, record, x, y, times, initial, status)
+
+
+def _general_loss(
+    loss: object, law: Kernel, space: object, solver: str | None, residual: np.ndarray
+) -> Loss | None:
+    """The record of a loss that is not mse, and whether it can be integrated."""
+    record = as_loss(loss, residual)
+    if loss == "mse" or (isinstance(loss, (int, float)) and loss == 2):
+        return None
+    if space not in (None, "samples") or solver not in (None, "ode"):
+        raise ValueError(
+            f"loss must be 'mse' with space={space!r} and solver={solver!r}, got {loss!r}: other "
+            f"losses are integrated with space='samples' and solver='ode'"
+        )
+    if isinstance(law, Law) and np.isinf(law.affine(1)).any():
+        raise ValueError(
+            f"loss must be 'mse' for a law with unpenalised functions such as {law!r}, got {loss!r}"
+        )
+    return record
 
 
 def _integrate(
-    problem: Space, solver: str, last: float, rtol: float
+    problem: Space, loss: Loss | None, solver: str, last: float, rtol: float
 ) -> tuple[Solution, np.ndarray, float, str]:
     """A solution, (approximate) eigenvalues ascending, its relative error, and what failed."""
+    message = ""
+    if loss is not None:
+        assert isinstance(problem, SampleSpace)
+        relaxation = NonlinearRelaxation(problem.matrix, -problem.residual, loss, last, rtol)
+
+        def velocity(times: np.ndarray) -> np.ndarray:
+            residual = problem.fitted(problem.complete(relaxation(times))) - problem.residual
+            return -loss.slope(residual) / len(problem.x)
+
+        solution = Solution(relaxation, velocity, None, relaxation.iterations)
+        return solution, relaxation.eigenvalues, rtol, message
     if solver == "dense":
-        states = Relaxation(*problem.symmetric)
-        error = min(1.0, np.finfo(float).eps * float(states.eigenvalues[-1]) * last)
-        solution = Solution(states, problem.from_symmetric, states.iterations)
-        return solution, states.eigenvalues, error, ""
-    if solver == "krylov":
-        states = KrylovOutputs(problem, last, rtol)
-        message = ""
+        states, convert = Relaxation(*problem.symmetric), problem.from_symmetric
+        eigenvalues = states.eigenvalues
+        error = min(1.0, np.finfo(float).eps * float(eigenvalues[-1]) * last)
+    elif solver == "krylov":
+        states, convert = KrylovOutputs(problem, last, rtol), problem.from_krylov
+        eigenvalues, error = states.eigenvalues, states.error
         if not states.converged:
             message = (
                 f"the Krylov method did not reach rtol = {rtol:g} in {states.iterations} steps "
                 f"(error bound {states.error:.3g}): use solver='dense', an earlier last time or "
                 f"a larger rtol"
             )
-        solution = Solution(states, problem.from_krylov, states.iterations)
-        return solution, states.eigenvalues, states.error, message
-    states = Integration(*problem.general_form(), last, rtol)
-    eigenvalues = scipy.linalg.eigvalsh(problem.symmetric[0])
-    return Solution(states, problem.from_general, states.iterations), eigenvalues, rtol, ""
+    else:
+        states, convert = Integration(*problem.general_form(), last, rtol), problem.from_general
+        eigenvalues, error = scipy.linalg.eigvalsh(problem.symmetric[0]), rtol
+    solution = Solution(
+        lambda t: convert(states(t)),
+        lambda t: convert(states.velocity(t)),
+        lambda t: convert(states.learned(t)),
+        states.iterations,
+    )
+    return solution, eigenvalues, error, message
 
 
 def times(
@@ -191,6 +232,10 @@ def _largest_eigenvalue(law: Kernel, x: np.ndarray) -> float:
         size = len(matrix)
         return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[size - 1, size - 1])[0])
 
-    operator = LinearOperator((n, n), matvec=lambda v: space.multiply(v, v), dtype=np.float64)
+    operator = LinearOperator(
+        shape=(n, n),
+        dtype=np.float64,
+        matvec=lambda v: space.multiply(v, v),  # pyright: ignore (unknown to its stub)
+    )
     first = np.random.default_rng(0).normal(size=n)
     return float(eigsh(operator, k=1, which="LA", v0=first, return_eigenvectors=False)[0])

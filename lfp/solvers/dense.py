@@ -27,6 +27,10 @@ class Relaxation:
         """Their derivatives, `(T, size, c)`."""
         return self._states(np.exp(-self._rates * times[:, None]))
 
+    def learned(self, times: np.ndarray) -> np.ndarray:
+        """S s, `(T, size, c)`."""
+        return self._states(-np.expm1(-self._rates * times[:, None]))
+
     def _states(self, factors: np.ndarray) -> np.ndarray:
         states = (factors[:, None, :] * self.source.T) @ self.vectors.T  # (T, c, size)
         return np.moveaxis(states, 1, 2)

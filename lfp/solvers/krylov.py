@@ -130,6 +130,10 @@ class Krylov:
         """Their derivatives, `(T, size)`."""
         return self._states(times, lambda rates, t: np.exp(-rates * t))
 
+    def learned(self, times: np.ndarray) -> np.ndarray:
+        """M c, `(T, size)`."""
+        return self._states(times, lambda rates, t: -np.expm1(-rates * t))
+
     def _states(self, times: np.ndarray, function: Callable[..., np.ndarray]) -> np.ndarray:
         not_beyond("krylov", times, self.last)
         reduced = self._norm * self._reduced(times, function)
@@ -183,6 +187,10 @@ class KrylovOutputs:
     def velocity(self, times: np.ndarray) -> np.ndarray:
         """Their derivatives, `(T, size, c)`."""
         return np.stack([one.velocity(times) for one in self._each], axis=2)
+
+    def learned(self, times: np.ndarray) -> np.ndarray:
+        """M c, `(T, size, c)`."""
+        return np.stack([one.learned(times) for one in self._each], axis=2)
 
 
 def _norm(vector: np.ndarray, image: np.ndarray) -> float:

@@ -49,4 +49,8 @@ class Integration:
 
     def velocity(self, times: np.ndarray) -> np.ndarray:
         """Their derivatives, `(T, size, c)`."""
-        return self._source - self._matrix @ self(times)
+        return self._source - self.learned(times)
+
+    def learned(self, times: np.ndarray) -> np.ndarray:
+        """M s, `(T, size, c)`."""
+        return self._matrix @ self(times)

@@ -49,7 +49,7 @@ def test_bad_times_are_refused(ts, error, message):
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match="solver must be one of 'dense', 'krylov'"):
         lfp.solve(LAW, X, Y, [1.0], solver="magic")
-    with pytest.raises(ValueError, match="loss must be 'mse', got 'hinge'"):
+    with pytest.raises(ValueError, match="loss must be .*'hinge'"):
         lfp.solve(LAW, X, Y, [1.0], loss="hinge")
     with pytest.raises(ValueError, match="space must be 'samples', got 'fourier'"):
         lfp.solve(LAW, X, Y, [1.0], space="fourier")
@@ -146,7 +146,7 @@ def test_every_kind_of_array_is_accepted(kind):
 def test_wrong_kinds_of_options_are_type_errors():
     for call in (
         lambda: lfp.solve(LAW, X, Y, [1.0], initial=3.0),
-        lambda: lfp.solve(LAW, X, Y, [1.0], loss=5),
+        lambda: lfp.solve(LAW, X, Y, [1.0], loss=[]),
         lambda: lfp.solve(LAW, X, Y, [1.0], solver=[]),
         lambda: lfp.TwoLayer(activation=None),
         lambda: lfp.Lattice(6.0, 8, kind=5),
