@@ -102,10 +102,9 @@ def _phases(x: np.ndarray, period: float) -> list[np.ndarray]:
     """`2 pi x/P`, wrapped to [-pi, pi], one contiguous array an axis."""
     phases = []
     for column in x.T:
-        phase = column / period
-        phase -= np.round(phase)
-        phase *= 2 * np.pi
-        phases.append(phase)
+        if max(-column.min(), column.max()) > period / 2:
+            column = column - period * np.round(column / period)
+        phases.append(np.ascontiguousarray(column * (2 * np.pi / period)))
     return phases
 
 
