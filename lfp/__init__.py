@@ -3,7 +3,9 @@
 NumPy, SciPy and FINUFFT, always in float64.
 """
 
+from lfp.activations import Activation
 from lfp.conventions import time_factor
+from lfp.distributions import Samples
 from lfp.flow import Flow
 from lfp.halving import half_times
 from lfp.interpolation import Interpolant, interpolate
@@ -15,12 +17,14 @@ from lfp.status import Status
 from lfp.transforms import nudft, nudft_direct
 
 __all__ = [
+    "Activation",
     "Flow",
     "Interpolant",
     "Lattice",
     "Law",
     "Loss",
     "PowerLaw",
+    "Samples",
     "Simplified",
     "Status",
     "TwoLayer",

@@ -165,7 +165,7 @@ def test_standard_deviations_must_be_positive(name, value):
 
 
 def test_bad_arguments_of_a_law_are_named():
-    with pytest.raises(ValueError, match=r"activation must be 'relu', got 'swish'"):
+    with pytest.raises(ValueError, match=r"activation must be one of 'relu', 'tanh', .*'sin', got 'swish'"):
         lfp.TwoLayer(activation="swish")
     with pytest.raises(TypeError, match="sigma_a"):
         lfp.TwoLayer(sigma_a="big")  # pyright: ignore

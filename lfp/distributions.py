@@ -1,0 +1,305 @@
+"""Isotropic distributions of the input weights w in d dimensions.
+
+A law needs means over `|w|`, for its rates, and over one component of w, for its kernel. Of
+the output weights a it only needs the mean of a^2, whatever their shape, jointly with `|w|`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import gammaln, hyp0f1
+
+from lfp import _checks as check
+from lfp._checks import ArrayLike
+from lfp.piecewise import Piecewise
+from lfp.quadrature import CHUNK, dyadic, panels, tabulated
+
+LEVELS = 2.0**-30  # of the panels towards 0, which resolve functions of any scale
+TRAPEZOID = 0.6, 0.25  # steps, in standard deviations and in panels of the function
+GAUSSIAN_END = 9.0  # in standard deviations: what lies beyond weighs 1e-18
+
+
+class Distribution(ABC):
+    """An isotropic distribution of w. Rules are for means: their weights sum to its mass."""
+
+    @abstractmethod
+    def moment(self, power: int, dim: int) -> float:
+        """`E |w|^power`."""
+
+    @abstractmethod
+    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes and weights for `E f(|w|)`, f resolved by panels not wider than `widest`, and
+        towards 0 by dyadic ones down to `smallest`."""
+
+    def rule(self, dim: int, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes w `(k, dim)`, d = 1 or 2, and weights for `E f(w)`, f resolved by panels not
+        wider than `widest`."""
+        r, weights = self.radii(dim, np.inf, widest)
+        if dim == 1:
+            directions = np.array([[-1.0], [1.0]])
+        else:
+            count = int(32 + 16 * np.ceil(r.max() / widest))
+            angle = 2 * np.pi * (np.arange(count) + 0.5) / count
+            directions = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        w = (r[:, None, None] * directions).reshape(-1, dim)
+        return w, np.repeat(weights, len(directions)) / len(directions)
+
+    @abstractmethod
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes >= 0 and weights for `E f(|w_1|)`, f smooth between `breaks`."""
+
+    def log_density(self, radius: np.ndarray, dim: int) -> np.ndarray:
+        """Logarithm of the density of w at `|w| = radius`.
+
+        Raises:
+            ValueError: there is no density.
+        """
+        raise ValueError(
+            f"the rates of a sine are the density of w, which {type(self).__name__} does not have; "
+            f"use the kernel, in space='samples', or Gaussian or uniform weights"
+        )
+
+    @abstractmethod
+    def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
+        """`E cos(distance w_1)`, of the shape of distance."""
+
+    def mean_along(
+        self, function: Callable[[np.ndarray], np.ndarray], scale: np.ndarray, dim: int
+    ) -> np.ndarray:
+        """`E f(scale w_1)` for each scale >= 0, f even and smooth but for the edges that it
+        may have (`Piecewise`); `(k,)` of the shape of scale."""
+        if isinstance(function, Piecewise):
+            result = np.empty(len(scale))
+            for i, factor in enumerate(scale):
+                breaks = function.edges / factor if factor > 0 else np.empty(0)
+                nodes, weights = self._component(dim, breaks)
+                result[i] = weights @ function(factor * nodes)
+            return result
+        nodes, weights = self._component(dim, np.empty(0))
+        rows = max(CHUNK // len(nodes), 1)
+        parts = [
+            function(scale[start : start + rows, None] * nodes) @ weights
+            for start in range(0, len(scale), rows)
+        ]
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Gaussian(Distribution):
+    """`w ~ N(0, sigma^2 I)`."""
+
+    sigma: float
+
+    def moment(self, power: int, dim: int) -> float:
+        """`(sqrt2 sigma)^p Gamma((d + p)/2)/Gamma(d/2)`."""
+        size = gammaln((dim + power) / 2) - gammaln(dim / 2)
+        return float((np.sqrt(2) * self.sigma) ** power * np.exp(size))
+
+    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        low, high = np.sqrt(dim) - GAUSSIAN_END, np.sqrt(dim) + GAUSSIAN_END
+        if low > 1:
+            edges = np.arange(low, high + 1, 2.0)
+        else:
+            edges = np.append(dyadic(1.0, smallest / self.sigma), np.arange(2.0, high + 1))
+        r, weights = panels(edges, widest / self.sigma)
+        log_density = (dim - 1) * np.log(r) - r**2 / 2
+        weights = weights * np.exp(log_density - log_density.max())
+        return self.sigma * r, weights / weights.sum()
+
+    def rule(self, dim: int, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        """The trapezoidal rule, which converges exponentially for what is smooth."""
+        step = min(TRAPEZOID[0], TRAPEZOID[1] * widest / self.sigma)
+        line = step * np.arange(-np.ceil(GAUSSIAN_END / step), np.ceil(GAUSSIAN_END / step) + 1)
+        w = np.stack([axis.ravel() for axis in np.meshgrid(*[line] * dim)], axis=1)
+        weights = np.exp(-(w**2).sum(axis=1) / 2)
+        used = weights > 1e-16
+        return self.sigma * w[used], weights[used] / weights[used].sum()
+
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        base = np.append(dyadic(1.0, LEVELS), [3.0, 5.0, 7.0, GAUSSIAN_END])
+        w, weights = panels(_between(base, breaks / self.sigma))
+        weights = weights * np.exp(-(w**2) / 2)
+        return self.sigma * w, weights / weights.sum()
+
+    def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
+        """`exp(-sigma^2 r^2/2)`."""
+        return np.exp(-((self.sigma * distance) ** 2) / 2)
+
+    def log_density(self, radius: np.ndarray, dim: int) -> np.ndarray:
+        return -((radius / self.sigma) ** 2) / 2 - dim * np.log(np.sqrt(2 * np.pi) * self.sigma)
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Uniform in the ball of radius `sigma sqrt(d + 2)`: variance sigma^2 per component."""
+
+    sigma: float
+
+    def moment(self, power: int, dim: int) -> float:
+        """`R^p d/(d + p)`."""
+        return float(self._radius(dim) ** power * dim / (dim + power))
+
+    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        radius = self._radius(dim)
+        inner = dyadic(0.5, min(smallest / radius, 0.5))
+        outer = 1 - dyadic(0.5, 0.5 / dim)[:-1][::-1]  # where r^(d-1) has its weight
+        r, weights = panels(np.append(inner, outer), widest / radius)
+        weights = weights * r ** (dim - 1)
+        return radius * r, weights / weights.sum()
+
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _sphere(self._radius(dim), dim + 2, breaks)
+
+    def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
+        """That of a sphere in d + 2 dimensions."""
+        return _wave(dim + 2, self._radius(dim) * distance)
+
+    def log_density(self, radius: np.ndarray, dim: int) -> np.ndarray:
+        end = self._radius(dim)
+        inside = gammaln(dim / 2 + 1) - dim / 2 * np.log(np.pi) - dim * np.log(end)
+        return np.where(radius <= end, inside, -np.inf)
+
+    def _radius(self, dim: int) -> float:
+        return float(self.sigma * np.sqrt(dim + 2))
+
+
+@dataclass(frozen=True)
+class Fixed(Distribution):
+    """`|w| = sigma sqrt(d)`, every direction alike."""
+
+    sigma: float
+
+    def moment(self, power: int, dim: int) -> float:
+        """`R^p`."""
+        return float((self.sigma * np.sqrt(dim)) ** power)
+
+    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([self.sigma * np.sqrt(dim)]), np.ones(1)
+
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _sphere(float(self.sigma * np.sqrt(dim)), dim, breaks)
+
+    def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
+        """`Gamma(d/2) (2/t)^(d/2 - 1) J_(d/2 - 1)(t)`, `t = R r`."""
+        return _wave(dim, self.sigma * np.sqrt(dim) * distance)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted(Distribution):
+    """Radii `|w|` of samples, each with its weight; directions are taken as isotropic."""
+
+    radius: np.ndarray
+    weight: np.ndarray
+
+    def moment(self, power: int, dim: int) -> float:
+        """`sum weight |w|^p`."""
+        return float(self.weight @ self.radius**power)
+
+    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+        return self.radius, self.weight
+
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError("samples are averaged radius by radius, in mean_along")
+
+    def mean_along(
+        self, function: Callable[[np.ndarray], np.ndarray], scale: np.ndarray, dim: int
+    ) -> np.ndarray:
+        one = Fixed(1 / np.sqrt(dim))
+        table = tabulated(
+            lambda s: one.mean_along(function, s, dim), np.multiply.outer(scale, self.radius)
+        )
+        return table @ self.weight
+
+    def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
+        """The mean over the samples."""
+        waves = tabulated(lambda t: _wave(dim, t), np.multiply.outer(distance, self.radius))
+        return waves @ self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Initial weights `(a_j, w_j)` of a network, in place of a distribution.
+
+    Directions of w are taken as isotropic, only `|w_j|` counts; a and `|w|` may depend on each
+    other.
+
+    Args:
+        a: output weights `(m,)`.
+        w: input weights `(m, d)`, or `(m,)` when d = 1.
+
+    Raises:
+        ValueError: different lengths, non-finite numbers, all w zero, all a zero.
+    """
+
+    a: ArrayLike
+    w: ArrayLike
+
+    def __post_init__(self) -> None:
+        a, w = check.real_array("a", self.a, ndim=(1,)), check.points("w", self.w)
+        if len(a) != len(w):
+            raise ValueError(f"a and w must have the same length, got {len(a)} and {len(w)}")
+        if not (a.any() and w.any()):
+            raise ValueError("a and w must not all be 0")
+        object.__setattr__(self, "a", a)
+        object.__setattr__(self, "w", w)
+
+    @cached_property
+    def sigma_a(self) -> float:
+        """Square root of the mean of a^2."""
+        return float(np.sqrt(np.mean(np.asarray(self.a) ** 2)))
+
+    @cached_property
+    def sigma_w(self) -> float:
+        """Square root of the mean square of a component of w."""
+        return float(np.sqrt(np.mean(np.asarray(self.w) ** 2)))
+
+    def measures(self, dim: int) -> tuple[Weighted, Weighted]:
+        """The distribution of w, and the same weighted with a^2.
+
+        Raises:
+            ValueError: w has another dimension.
+        """
+        w = np.asarray(self.w)
+        if w.shape[1] != dim:
+            raise ValueError(f"w of the samples has dimension {w.shape[1]}, got dim = {dim}")
+        radius = np.linalg.norm(w, axis=1)
+        used = radius > 0  # a neuron with w = 0 is constant
+        share = 1 / len(radius)
+        squares = np.asarray(self.a)[used] ** 2 * share
+        return (
+            Weighted(radius[used], np.full(int(used.sum()), share)),
+            Weighted(radius[used], squares),
+        )
+
+
+NAMED: dict[str, type[Gaussian] | type[Uniform] | type[Fixed]] = {
+    "gaussian": Gaussian,
+    "uniform": Uniform,
+    "fixed": Fixed,
+}
+
+
+def _sphere(radius: float, power: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rule for the density `(1 - (w_1/R)^2)^((power - 3)/2)`, by `w_1 = R sin(phi)`.
+
+    `power` = d is the sphere in d dimensions, and d + 2 the ball.
+    """
+    if power == 1:
+        return np.array([radius]), np.ones(1)
+    angles = np.arcsin(breaks[breaks < radius] / radius)
+    phi, weights = panels(_between(dyadic(np.pi / 2, LEVELS), angles))
+    weights = weights * np.cos(phi) ** (power - 2)
+    return radius * np.sin(phi), weights / weights.sum()
+
+
+def _wave(dim: int, t: np.ndarray) -> np.ndarray:
+    """`E cos(t u_1)` over unit vectors u in `dim` dimensions."""
+    return hyp0f1(dim / 2, -(t**2) / 4)
+
+
+def _between(base: np.ndarray, breaks: np.ndarray) -> np.ndarray:
+    """All edges, those of the breaks inside the range of the base included."""
+    return np.unique(np.concatenate([base, breaks[(breaks > 0) & (breaks < base[-1])]]))

@@ -1,0 +1,75 @@
+"""Means over isotropic weights that the law of a two-layer network consists of."""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from lfp.activations import Activation, Function
+from lfp.distributions import Distribution
+from lfp.piecewise import Piecewise
+from lfp.quadrature import CHUNK, tabulated
+
+SETTLED, ENOUGH = 1e-6, 1e-3  # changes at which the mean of an oscillating power is taken
+HALVINGS = 9
+
+
+def mean_power(
+    activation: Activation, of_slope: bool, weights: Distribution, frequency: np.ndarray, dim: int
+) -> np.ndarray:
+    """`E[ |sigma^(|xi|/r)|^2 / r ]`, or that of sigma', of the shape of frequency.
+
+    The transform of a function with kinks oscillates in `|xi|/r`: panels are halved until the
+    mean has settled.
+    """
+    power = activation.slope_power if of_slope else activation.power
+    flat = frequency.ravel()
+    scale = np.sqrt(weights.moment(2, dim))
+
+    def rule(xi: np.ndarray, widest: float) -> np.ndarray:
+        smallest = max(xi.min() / 8, 1e-12 * scale)
+        r, share = weights.radii(dim, smallest, widest)
+        rows = max(CHUNK // len(r), 1)
+        parts = [
+            power(xi[start : start + rows, None] / r) @ (share / r)
+            for start in range(0, len(xi), rows)
+        ]
+        return np.concatenate(parts)
+
+    values = rule(flat, np.inf)
+    if not isinstance(activation.autocorrelation, Piecewise):
+        return values.reshape(frequency.shape)
+    open_ones, change = np.arange(len(flat)), np.full(len(flat), np.inf)
+    for halving in range(HALVINGS):
+        finer = rule(flat[open_ones], scale * 2.0**-halving)
+        change = np.abs(finer - values[open_ones])
+        values[open_ones] = finer
+        moved = change > SETTLED * finer
+        open_ones, change = open_ones[moved], change[moved]
+        if not len(open_ones):
+            break
+    unsettled = change > ENOUGH * values[open_ones]
+    if unsettled.any():
+        raise ValueError(
+            f"the rates of activation {activation.name} oscillate too fast to be averaged over "
+            f"w at xi = {flat[open_ones][unsettled][0]:g}; use smaller frequencies or the kernel"
+        )
+    return values.reshape(frequency.shape)
+
+
+def mean_along(
+    weights: Distribution, correlation: Function, distance: np.ndarray, dim: int
+) -> np.ndarray:
+    """`E R(r w_1)` at distances r of any shape."""
+    return tabulated(lambda r: weights.mean_along(correlation, r, dim), distance)
+
+
+def sine(
+    weights: Distribution, sign: int, sigma_b: float, x1: np.ndarray, x2: np.ndarray
+) -> np.ndarray:
+    """`E sin(s) sin(s')` (sign 1) or `E cos(s) cos(s')` (sign -1) for `s = w.x + b`::
+
+    E[ cos(w.(x' - x)) -+ exp(-2 sigma_b^2) cos(w.(x + x')) ] / 2
+    """
+    dim = x1.shape[1]
+    difference = weights.characteristic(cdist(x1, x2), dim)
+    total = weights.characteristic(cdist(x1, -x2), dim)
+    return (difference - sign * np.exp(-2 * sigma_b**2) * total) / 2
