@@ -153,7 +153,8 @@ def autocorrelation(
 
     near = np.abs(each(np.array([0.0, 1.0]))).max()
     inner, _ = fit(each, graded(2 * reach), float(near))
-    # beyond, the transitions of the two factors do not overlap any more: a cubic polynomial
-    far = 2 * reach * np.array([1.0, 1.25, 1.75, 2.0])
-    inner.beyond = Polynomial.fit(far, each(far), 3)
+    # beyond, the transitions of the two factors do not overlap any more: a polynomial
+    degree = 3 if left[0] or right[0] else 1
+    far = 2 * reach * np.linspace(1, 2, degree + 1)
+    inner.beyond = Polynomial.fit(far, each(far), degree)
     return inner
