@@ -4,16 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 
 from lfp import _checks as check
+from lfp import predictions
 from lfp._checks import ArrayLike
 from lfp.choice import Initial, Space
 from lfp.halving import half_times
 from lfp.losses import Loss
 from lfp.modes import ModalSpace
 from lfp.samples import SampleSpace
+from lfp.solvers.dense import without_noise
 from lfp.status import Status
 from lfp.transforms import nudft
+
+PROBES = 8  # random vectors for a trace
 
 
 @dataclass(frozen=True)
@@ -155,3 +160,64 @@ class Flow:
         if error.ndim == 2:
             return half_times(self.ts, error)
         return half_times(self.ts, np.moveaxis(error, 2, 0)).T
+
+    def effective_rate(self, xi: ArrayLike) -> np.ndarray:
+        """Rate `-d/dt log|h^ - y^|`, shape `(T, F)`, at which each frequency is being learned.
+
+        See `lfp.predictions.effective_rate`; NaN where nothing is left to learn.
+        """
+        xi = check.points("xi", np.atleast_1d(xi))
+        velocity = self._solution.velocity(self.ts)
+        complete = self._problem.complete
+        # affine where functions are free: the derivative has the linear part only
+        velocity = complete(velocity) - complete(np.zeros_like(velocity))
+        moving = self._problem.fitted(velocity).reshape(len(self.ts), *self.y.shape)
+        change = np.moveaxis(nudft(self.x, np.moveaxis(moving, 1, 0), xi), 0, 1)
+        return predictions.effective_rate(change, self.spectrum(xi) - nudft(self.x, self.y, xi))
+
+    def loss_split(self, eta: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Mean square loss below and from the frequency eta on, each `(T,)`, `(T, E)` for `(E,)`.
+
+        By Plancherel's identity, on samples that are a uniform grid: `lfp.predictions.loss_split`.
+
+        Raises:
+            ValueError: x is not a full uniform grid in d = 1, 2 or 3; eta < 0.
+        """
+        return predictions.loss_split(self.x, self.fitted - self.y, eta)
+
+    @property
+    def degrees_of_freedom(self) -> np.ndarray:
+        """`tr(1 - exp(-t K/n))`, shape `(T,)`: how many of the n data the flow has fitted.
+
+        From the eigenvalues with solver="dense". Otherwise an estimate: the same flow is solved for
+        8 vectors of random signs z, and the mean of `z.h_z(X, t)` is taken (Hutchinson 1990); its
+        relative standard error is at most `1/(2 sqrt(df))`.
+
+        Raises:
+            ValueError: the loss is not mse.
+        """
+        if self._loss is not None:
+            raise ValueError("degrees_of_freedom needs loss='mse', where the flow is linear")
+        problem = self._problem
+        if self.status.solver == "dense":
+            rates = without_noise(scipy.linalg.eigvalsh(problem.symmetric[0]))
+            return predictions.degrees_of_freedom(rates, self.ts) + len(problem.free_functions)
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(len(self.x), PROBES))
+        twin, solution = self._again(signs)
+        coefficients = twin.complete(solution.unknowns(self.ts))
+        return len(self.x) * twin.overlap(coefficients).mean(axis=1)
+
+    def stopping_time(self, noise: check.Number) -> float:
+        """Time at which to stop when y carries independent errors of standard deviation `noise`.
+
+        Where an unbiased estimate of the in-sample risk is least, `lfp.predictions.stopping_time`;
+        NaN where that is at either end of `ts`, or without noise.
+
+        Raises:
+            ValueError: the loss is not mse; several outputs (solve them one by one); noise < 0.
+        """
+        if self.y.ndim == 2 and self.y.shape[1] > 1:
+            raise ValueError(f"stopping_time needs one output, got y of shape {self.y.shape}")
+        return predictions.stopping_time(
+            self.ts, self.loss, self.degrees_of_freedom, noise, len(self.x)
+        )

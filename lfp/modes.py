@@ -183,6 +183,16 @@ class ModalSpace:
         """Outputs `(T, n, c)` at the samples, without the initial output."""
         return self.evaluate(self.x, coefficients)
 
+    @property
+    def free_functions(self) -> np.ndarray:
+        """Which of the unknowns are not penalised."""
+        return self.free
+
+    def overlap(self, coefficients: np.ndarray) -> np.ndarray:
+        """`(1/n) sum_i u_0(x_i) h(x_i, t)`, `(T, c)`, without the initial output."""
+        right = self.gram.right.reshape(self.size, -1)
+        return np.einsum("sc,tsc->tc", right, coefficients)
+
     def losses(self, coefficients: np.ndarray) -> np.ndarray:
         """`1/(2n) sum |u_0 - F c|^2` over samples and outputs, `(T,)`, without evaluating F c."""
         right = self.gram.right.reshape(self.size, -1)

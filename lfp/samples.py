@@ -168,6 +168,15 @@ class SampleSpace:
         n = len(self.x)
         return self.outputs(coefficients[:, :n], coefficients[:, n:])
 
+    @property
+    def free_functions(self) -> np.ndarray:
+        """Which of the affine functions are not penalised."""
+        return np.flatnonzero(self.free)
+
+    def overlap(self, coefficients: np.ndarray) -> np.ndarray:
+        """`(1/n) sum_i u_0(x_i) h(x_i, t)`, `(T, c)`, without the initial output."""
+        return np.einsum("nc,tnc->tc", self.residual, self.fitted(coefficients)) / len(self.x)
+
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
         """Coefficients `(1, n + k, c)` and squared norm of `(S + ridge) s = q`.
 

@@ -209,3 +209,105 @@ def test_evaluation_in_blocks_changes_nothing(monkeypatch):
     whole = flow(np.linspace(-1, 1, 50))
     monkeypatch.setattr("lfp.samples.BLOCK", 60)
     np.testing.assert_allclose(flow(np.linspace(-1, 1, 50)), whole, rtol=1e-12)
+
+
+LATTICE = lfp.Lattice(7.0, 84)
+
+
+def start(x):
+    return np.cos(2 * np.reshape(x, (len(x), -1)).sum(axis=1))
+
+
+@pytest.mark.parametrize("space", ["samples", LATTICE])
+@pytest.mark.parametrize("law", [lfp.TwoLayer(), lfp.PowerLaw(4.0)], ids=["relu", "power"])
+@pytest.mark.parametrize("solver", ["dense", "krylov", "ode"])
+def test_effective_rate_is_the_logarithmic_derivative_of_the_error(space, law, solver):
+    x, y = problem(30)
+    ts = np.array([0.01, 1.0, 30.0])
+    xi, step = np.array([0.4, 1.0, 3.0]), 1e-4
+    target = lfp.nudft(x, y, xi)
+
+    def logarithms(factor):
+        flow = lfp.solve(law, x, y, ts * factor, space=space, solver=solver, initial=start)
+        return np.log(np.abs(flow.spectrum(xi) - target))
+
+    flow = lfp.solve(law, x, y, ts, space=space, solver=solver, initial=start)
+    difference = (logarithms(1 + step) - logarithms(1 - step)) / (2 * step * ts[:, None])
+    scale = np.abs(difference).max()
+    np.testing.assert_allclose(flow.effective_rate(xi), -difference, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("space", ["samples", LATTICE])
+@pytest.mark.parametrize("law", [lfp.TwoLayer(), lfp.PowerLaw(4.0)], ids=["relu", "power"])
+def test_degrees_of_freedom_are_the_trace_of_what_is_learned(space, law):
+    x, y = problem(60)
+    ts = np.array([0.0, 0.1, 10.0, 100.0])
+    # column by column: the response of each sample's output to its own datum
+    columns = lfp.solve(law, x, np.eye(60), ts, space=space).fitted
+    trace = np.trace(columns, axis1=1, axis2=2)
+    exact = lfp.solve(law, x, y, ts, space=space).degrees_of_freedom
+    np.testing.assert_allclose(exact, trace, atol=1e-7)
+    assert trace[-1] > 3
+    estimate = lfp.solve(law, x, y, ts, space=space, solver="krylov").degrees_of_freedom
+    assert (np.abs(estimate - trace) <= 4 * np.sqrt(np.maximum(trace, 0) / 4) + 1e-7).all()
+
+
+def test_stopping_time_does_not_depend_on_how_the_flow_was_solved():
+    rng = np.random.default_rng(1)
+    x = np.sort(rng.uniform(-1, 1, 2000))
+    y = np.sin(4 * x) + 0.3 * rng.normal(size=2000)
+    law, ts = lfp.TwoLayer(), np.logspace(-2, 6, 60)
+    exact = lfp.solve(law, x, y, ts, solver="dense").stopping_time(0.3)
+    krylov = lfp.solve(law, x, y, ts, solver="krylov").stopping_time(0.3)
+    modes = lfp.solve(law, x, y, ts, space=lfp.Lattice(6.0, 200)).stopping_time(0.3)
+    assert ts[0] < exact < ts[-1]
+    assert np.log10([krylov / exact, modes / exact]) == pytest.approx([0, 0], abs=0.4)
+
+
+def test_predictions_refuse_what_they_cannot_say():
+    x, y = problem(12)
+    flow = lfp.solve(lfp.TwoLayer(), x, y, [0.1, 1.0], loss="huber")
+    with pytest.raises(ValueError, match="degrees_of_freedom needs loss='mse'"):
+        flow.stopping_time(0.1)
+    several = lfp.solve(lfp.TwoLayer(), x, np.stack([y, y], axis=1), [0.1, 1.0])
+    with pytest.raises(
+        ValueError, match=r"stopping_time needs one output, got y of shape \(12, 2\)"
+    ):
+        several.stopping_time(0.1)
+
+
+@pytest.mark.parametrize("loss", [2, 3, 4.0, "logistic", "huber"])
+def test_general_losses_are_solved_and_measured(loss):
+    x, y = problem(10)
+    law, ts = lfp.TwoLayer(sigma_b=4.0), np.array([0.0, 1.0, 1e3])
+    flow = lfp.solve(law, x, y, ts, loss=loss, initial=start)
+    np.testing.assert_allclose(flow.fitted[0], start(x[:, 0]), atol=1e-12)
+    np.testing.assert_allclose(flow(x), flow.fitted, atol=1e-7)
+    assert (np.diff(flow.loss) < 0).all()
+    if loss == 2:
+        mse = lfp.solve(law, x, y, ts, initial=start)
+        np.testing.assert_array_equal(flow.fitted, mse.fitted)
+        np.testing.assert_array_equal(flow.loss, mse.loss)
+    else:
+        assert flow.status.solver == "ode"
+        rate = flow.effective_rate([0.5])
+        step = 1e-4
+        around = [
+            np.log(abs(lfp.solve(law, x, y, ts * f, loss=loss, initial=start).spectrum([0.5])
+                       - lfp.nudft(x, y, [0.5])))[1]
+            for f in (1 + step, 1 - step)
+        ]  # fmt: skip
+        np.testing.assert_allclose(rate[1], -(around[0] - around[1]) / (2 * step), rtol=1e-3)
+    with pytest.raises(ValueError, match=r"loss must be .mse. with space=.*got 3"):
+        lfp.solve(law, x, y, ts, loss=3, space=LATTICE)
+    with pytest.raises(ValueError, match="loss must be 'mse' for a law with unpenalised functions"):
+        lfp.solve(lfp.PowerLaw(4.0), x, y, ts, loss=3)
+
+
+def test_spectrum_includes_the_initial_output():
+    x, y = problem(30)
+    for space in ("samples", LATTICE):
+        flow = lfp.solve(lfp.TwoLayer(), x, y, [0.0, 1.0], space=space, initial=start)
+        np.testing.assert_allclose(
+            flow.spectrum([0.7]), lfp.nudft(x, flow.fitted.T, [0.7]).T, atol=1e-12
+        )
