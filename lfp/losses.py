@@ -77,11 +77,6 @@ def as_loss(loss: object, residual: np.ndarray) -> Loss:
     return result
 
 
-def mean_loss(loss: Loss, residual: np.ndarray) -> np.ndarray:
-    """`(1/n) sum_i l(r_i)`, summed over outputs: `(T, n)` or `(T, n, c)` -> `(T,)`."""
-    return loss.value(residual).reshape(len(residual), -1).sum(axis=1) / residual.shape[1]
-
-
 def curvature_of(loss: Loss, scale: float) -> Elementwise:
     """l'', or central differences of l' with a step of 1e-5 of `|r|`, at least 1e-8 of `scale`."""
     if loss.curvature is not None:

@@ -5,7 +5,7 @@ import scipy.linalg
 from scipy.integrate import OdeSolution, Radau
 
 from lfp.losses import Loss, curvature_of
-from lfp.solvers.dense import rounding_of
+from lfp.solvers.dense import not_beyond, without_noise
 
 STEPS = 20_000  # 1e10 times 1/lambda_max take 400 to 1000 at rtol = 1e-8, 9000 at 1e-12
 
@@ -44,8 +44,7 @@ class NonlinearRelaxation:
             rtol: tolerance of the residuals, relative to the largest at the start.
         """
         self.eigenvalues, self._vectors = scipy.linalg.eigh(matrix)
-        noise = np.abs(self.eigenvalues) <= rounding_of(self.eigenvalues)
-        self._rates = np.where(noise, np.maximum(self.eigenvalues, 0.0), self.eigenvalues)
+        self._rates = without_noise(self.eigenvalues)
         self._shape, self.last, self.iterations = residual.shape, last, 0
         columns = residual.reshape(len(residual), -1).T
         with np.errstate(all="ignore"):  # trial values may overflow; their steps are rejected
@@ -72,7 +71,7 @@ class NonlinearRelaxation:
             self.last,
             first_step=min(0.01 * scale / speed, self.last) if speed > 0 else self.last,
             rtol=max(rtol, 100 * np.finfo(float).eps),  # what scipy allows
-            atol=rtol * scale / np.maximum(size, floor),
+            atol=rtol * scale / np.maximum(size, floor),  # pyright: ignore (any array will do)
             jac=lambda t, a: -(vectors.T * curvature(residual(a))) @ vectors * rates,
         )
         times, pieces = [0.0], []
@@ -95,10 +94,7 @@ class NonlinearRelaxation:
         Raises:
             ValueError: a time beyond the last one integrated to.
         """
-        if times.max() > self.last * (1 + 1e-12):
-            raise ValueError(
-                f"times must not exceed {self.last:g} with a general loss, got {times.max():g}"
-            )
+        not_beyond("ode", times, self.last)
         n = self._shape[0]
         weights = [
             (self._vectors @ solution(times)).T / n if solution else np.zeros((len(times), n))
