@@ -1,7 +1,8 @@
 """Checks of user input, shared by every entry point of lfp.
 
 Each returns its argument as a float64 array or raises an error with the
-argument's name, its value and what is allowed.
+argument's name, its value and what is allowed. An array that is one already is
+not copied, except where it is kept: samples and times.
 """
 
 import os
@@ -37,7 +38,7 @@ def real_array(name: str, value: ArrayLike, *, ndim: tuple[int, ...]) -> np.ndar
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         place = f" at index {where}" if where else ""
         raise ValueError(f"{name} must be finite, got {array[where]}{place}")
-    return array.astype(np.float64)
+    return np.asarray(array, dtype=np.float64)
 
 
 def points(name: str, value: ArrayLike) -> np.ndarray:
@@ -55,7 +56,7 @@ def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
             f"x and y must have the same length, got {len(positions)} positions "
             f"and {len(values)} values"
         )
-    return positions, values
+    return np.array(positions), np.array(values)
 
 
 def same_dimension(name1: str, x1: np.ndarray, name2: str, x2: np.ndarray) -> None:
@@ -76,7 +77,12 @@ def time_points(name: str, value: ArrayLike) -> np.ndarray:
         raise ValueError(
             f"{name} must be sorted, got {times[i]} before {times[i + 1]} at index {i}"
         )
-    return times
+    return np.array(times)
+
+
+def largest_square(x: np.ndarray) -> float:
+    """Largest `|x|^2` of positions `(n, d)`, column by column: rows of one entry are slow."""
+    return float(np.max(sum(column**2 for column in x.T)))
 
 
 def number(name: str, value: object, *, allowed: str, valid: Callable[[float], bool]) -> float:

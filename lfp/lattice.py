@@ -106,13 +106,13 @@ class Lattice:
         extent = _diameter(positions) if kind == "free" else float(np.ptp(positions, axis=0).max())
         period = (ROOM if kind == "free" else 2.0) * (extent or 1.0)
         density = _largest_share(positions, period)
-        reach2 = float(np.einsum("nd,nd->n", positions, positions).max())
+        square = check.largest_square(positions)
 
         def bound(cutoff: int) -> float:
             # seen by this cutoff: single samples, and three standard deviations of their number
             grain = (4 * cutoff + 1) ** dim / len(positions)
             peak = density + 3 * np.sqrt(density * grain) + grain
-            return last * tail_norm(law, period, cutoff, reach2, peak, positions.shape)
+            return last * tail_norm(law, period, cutoff, square, peak, positions.shape)
 
         low, high = LEAST_CUTOFF, 2 * LEAST_CUTOFF
         if bound(low) > error:
@@ -222,7 +222,7 @@ def _diameter(x: np.ndarray) -> float:
     low, high = x.min(axis=0), x.max(axis=0)
     if x.shape[1] == 1:
         return float(high[0] - low[0])
-    ball = 2 * np.linalg.norm(x - (low + high) / 2, axis=1).max()
+    ball = 2 * np.sqrt(check.largest_square(x - (low + high) / 2))
     return float(min(np.linalg.norm(high - low), ball))
 
 

@@ -49,7 +49,7 @@ class ModalSpace:
         self.weights = np.where(np.isinf(weights), 0.0, weights).ravel()
         self.gram = Gram(x, residual, self.period, self.cutoff, self.blocks)
         self._eliminate_free()
-        square = float(np.max(sum(column**2 for column in x.T)))
+        square = check.largest_square(x)
         tail = tail_norm(law, self.period, self.cutoff, square, self.gram.norm, x.shape)
         # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
         self.resolved_until = DISCRETISATION_ERROR / tail

@@ -72,8 +72,9 @@ def solve(
             `(m, d)` otherwise, to values `(m,)` or `(m, c)`.
         rtol: error of the outputs relative to the data, root mean square, that "krylov" and
             "ode" aim at.
-        throw: raise when the kernel is indefinite on the samples or a solver does not converge;
-            otherwise the advice is in `status.message`.
+        throw: raise when the kernel is indefinite on the samples or the Krylov method does not
+            converge; otherwise the advice is in `status.message`. An integrator that gives up
+            always raises.
 
     Returns:
         A `Flow`; nothing of size (T, n) is computed before it is asked for.
@@ -134,7 +135,7 @@ def _general_loss(
 ) -> Loss | None:
     """The record of a loss that is not mse, and whether it can be integrated."""
     record = as_loss(loss, residual)
-    if loss == "mse" or (isinstance(loss, (int, float)) and loss == 2):
+    if isinstance(loss, str | check.Number) and loss in ("mse", 2):
         return None
     if space not in (None, "samples") or solver not in (None, "ode"):
         raise ValueError(

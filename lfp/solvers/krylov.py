@@ -159,7 +159,7 @@ class KrylovOutputs:
     """
 
     def __init__(self, problem: KrylovProblem, last: float, rtol: float) -> None:
-        scales = np.sqrt(np.mean(problem.residual**2, axis=0))
+        scales = np.sqrt([column @ column / len(column) for column in problem.residual.T])
         # many products of a few rows: threads cost more than they bring, the more on a busy machine
         with threadpool_limits(1, "blas"):
             self._each = [

@@ -6,8 +6,7 @@ from scipy.integrate import OdeSolution, Radau
 
 from lfp.losses import Loss, curvature_of
 from lfp.solvers.dense import not_beyond, without_noise
-
-STEPS = 20_000  # 1e10 times 1/lambda_max take 400 to 1000 at rtol = 1e-8, 9000 at 1e-12
+from lfp.solvers.ode import run
 
 
 class NonlinearRelaxation:
@@ -25,7 +24,7 @@ class NonlinearRelaxation:
     interpolant, of the order of its error estimate. The outputs of `(n, c)` are separate problems.
 
     Raises:
-        RuntimeError: the integrator gave up, or needs more than 20,000 steps.
+        ValueError: the integrator gave up, or needs more than 20,000 steps.
 
     Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, section IV.8.
     """
@@ -74,19 +73,9 @@ class NonlinearRelaxation:
             atol=rtol * scale / np.maximum(size, floor),  # pyright: ignore (any array will do)
             jac=lambda t, a: -(vectors.T * curvature(residual(a))) @ vectors * rates,
         )
-        times, pieces = [0.0], []
-        while solver.t < self.last:
-            advice = solver.step() if len(pieces) < STEPS else f"{STEPS:,} steps are not enough."
-            if advice:
-                raise RuntimeError(
-                    f"scipy's Radau method stopped at t = {solver.t:.3g} of {self.last:.3g}: "
-                    f"{advice} Use a larger rtol or an earlier last time; the slope of a loss "
-                    f"must be continuous and computed to full precision"
-                )
-            times.append(solver.t)
-            pieces.append(solver.dense_output())
+        solution = run(solver, "; the slope of a loss must be continuous, in full precision")
         self.iterations += solver.nfev
-        return OdeSolution(times, pieces)
+        return solution
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
         """Weights `(T, n)` or `(T, n, c)` at times `(T,)`, none beyond the last.

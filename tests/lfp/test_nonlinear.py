@@ -216,8 +216,8 @@ def test_times_beyond_the_last_are_refused():
 
 def test_failure_of_the_integrator_comes_with_advice(monkeypatch):
     start = np.array([1.0, -0.4, 0.3])
-    with pytest.raises(RuntimeError, match=r"stopped at t = .* of 100.*slope.*continuous"):
+    with pytest.raises(ValueError, match=r"stopped at t = .* of 100.*slope.*continuous"):
         NonlinearRelaxation(random_gram(3, 0) / 3, start, Loss(np.abs, np.sign), 100.0, 1e-8)
-    monkeypatch.setattr("lfp.solvers.nonlinear.STEPS", 20)
-    with pytest.raises(RuntimeError, match=r"20 steps are not enough\. Use a larger rtol"):
+    monkeypatch.setattr("lfp.solvers.ode.STEPS", 20)
+    with pytest.raises(ValueError, match=r"20 steps are not enough\. Use a larger rtol"):
         residuals(random_gram(3, 0), start, 4, [1e6])

@@ -295,3 +295,11 @@ def test_space_of_a_problem_has_the_flow_of_its_kernel_in_both_forms():
         np.linalg.eigvalsh(matrix)[-10:], np.linalg.eigvalsh(symmetric)[-10:], rtol=1e-9
     )
     assert np.linalg.norm(right * np.sqrt(30)) == pytest.approx(np.linalg.norm(source))
+
+
+def test_integrator_that_gives_up_says_so(monkeypatch):
+    law, (x, y) = lfp.TwoLayer(), points("random", 12, 1)
+    np.testing.assert_array_equal(lfp.solve(law, x, y, [0.0], solver="ode").fitted, 0)
+    monkeypatch.setattr("lfp.solvers.ode.STEPS", 3)
+    with pytest.raises(ValueError, match=r"Radau method stopped.*3 steps are not enough.*larger"):
+        lfp.solve(law, x, y, [1e4], solver="ode", throw=False)
