@@ -30,14 +30,16 @@ class Distribution(ABC):
         """`E |w|^power`."""
 
     @abstractmethod
-    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes and weights for `E f(|w|)`, f resolved by panels not wider than `widest`, and
-        towards 0 by dyadic ones down to `smallest`."""
+    def radii(
+        self, dim: int, smallest: float = np.inf, widest: float = np.inf, parts: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes and weights for `E f(|w|)`, f resolved by panels not wider than `widest` and
+        towards 0 by dyadic ones down to `smallest`, each in `parts`."""
 
     def rule(self, dim: int, widest: float) -> tuple[np.ndarray, np.ndarray]:
         """Nodes w `(k, dim)`, d = 1 or 2, and weights for `E f(w)`, f resolved by panels not
         wider than `widest`."""
-        r, weights = self.radii(dim, np.inf, widest)
+        r, weights = self.radii(dim, widest=widest)
         if dim == 1:
             directions = np.array([[-1.0], [1.0]])
         else:
@@ -98,13 +100,15 @@ class Gaussian(Distribution):
         size = gammaln((dim + power) / 2) - gammaln(dim / 2)
         return float((np.sqrt(2) * self.sigma) ** power * np.exp(size))
 
-    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+    def radii(
+        self, dim: int, smallest: float = np.inf, widest: float = np.inf, parts: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.sqrt(dim) - GAUSSIAN_END, np.sqrt(dim) + GAUSSIAN_END
         if low > 1:
             edges = np.arange(low, high + 1, 2.0)
         else:
             edges = np.append(dyadic(1.0, smallest / self.sigma), np.arange(2.0, high + 1))
-        r, weights = panels(edges, widest / self.sigma)
+        r, weights = panels(edges, widest / self.sigma, parts)
         log_density = (dim - 1) * np.log(r) - r**2 / 2
         weights = weights * np.exp(log_density - log_density.max())
         return self.sigma * r, weights / weights.sum()
@@ -142,11 +146,13 @@ class Uniform(Distribution):
         """`R^p d/(d + p)`."""
         return float(self._radius(dim) ** power * dim / (dim + power))
 
-    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+    def radii(
+        self, dim: int, smallest: float = np.inf, widest: float = np.inf, parts: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         radius = self._radius(dim)
         inner = dyadic(0.5, min(smallest / radius, 0.5))
         outer = 1 - dyadic(0.5, 0.5 / dim)[:-1][::-1]  # where r^(d-1) has its weight
-        r, weights = panels(np.append(inner, outer), widest / radius)
+        r, weights = panels(np.append(inner, outer), widest / radius, parts)
         weights = weights * r ** (dim - 1)
         return radius * r, weights / weights.sum()
 
@@ -176,7 +182,9 @@ class Fixed(Distribution):
         """`R^p`."""
         return float((self.sigma * np.sqrt(dim)) ** power)
 
-    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+    def radii(
+        self, dim: int, smallest: float = np.inf, widest: float = np.inf, parts: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         return np.array([self.sigma * np.sqrt(dim)]), np.ones(1)
 
     def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +206,9 @@ class Weighted(Distribution):
         """`sum weight |w|^p`."""
         return float(self.weight @ self.radius**power)
 
-    def radii(self, dim: int, smallest: float, widest: float) -> tuple[np.ndarray, np.ndarray]:
+    def radii(
+        self, dim: int, smallest: float = np.inf, widest: float = np.inf, parts: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         return self.radius, self.weight
 
     def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

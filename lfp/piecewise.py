@@ -10,12 +10,14 @@ from numpy.polynomial import Polynomial, legendre
 from scipy.special import spherical_jn
 
 from lfp.quadrature import panels
+from lfp.transforms import nudft
 
 DEGREE = 19
 FINEST = 2.0**-20  # panels are not halved below this width
 MOST_PANELS = 4096
 ROUNDING = 3e-15
 NOISE = 1e-11  # a rest below it that halving does not reduce is taken for noise
+FASTEST = 2048.0  # cycles of a wave over the reach that quadrature follows
 _NODES = legendre.leggauss(DEGREE + 1)[0]
 _TO_LEGENDRE = np.linalg.inv(legendre.legvander(_NODES, DEGREE))  # from values to coefficients
 _BETWEEN = np.linspace(-0.97, 0.97, 12)
@@ -54,22 +56,32 @@ class Piecewise:
         return Piecewise(self.edges, slopes, self.beyond.deriv())
 
     def transform(self, eta: np.ndarray) -> np.ndarray:
-        """Fourier transform of the part between the edges, at any eta.
-
-        A panel of centre m and width h contributes `h exp(-2 pi i eta m) sum_l (-i)^l c_l
-        j_l(pi eta h)` with the spherical Bessel functions j_l.
-        """
+        """Fourier transform of the part between the edges, at any eta: by quadrature and
+        FINUFFT up to `FASTEST / reach`, panel by panel beyond."""
         flat = np.ravel(eta).astype(float)
+        slow = np.abs(flat) <= FASTEST / np.abs(self.edges).max()
+        total = np.empty(flat.shape, dtype=complex)
+        if slow.any():
+            largest = np.abs(flat[slow]).max()
+            z, weights = panels(self.edges, 1 / largest if largest > 0 else np.inf)
+            total[slow] = len(z) * nudft(z, weights * self(z), flat[slow])
+        if not slow.all():
+            total[~slow] = self._transform_of_panels(flat[~slow])
+        return total.reshape(np.shape(eta))
+
+    def _transform_of_panels(self, eta: np.ndarray) -> np.ndarray:
+        """A panel of centre m and width h contributes `h exp(-2 pi i eta m) sum_l (-i)^l c_l
+        j_l(pi eta h)` with the spherical Bessel functions j_l."""
         widths, centres = np.diff(self.edges), (self.edges[:-1] + self.edges[1:]) / 2
         degrees = np.arange(self.coefficients.shape[1])[:, None]
-        total = np.zeros(flat.shape, dtype=complex)
+        total = np.zeros(eta.shape, dtype=complex)
         for width in np.unique(widths):
             chosen = widths == width
-            bessel = spherical_jn(degrees, np.pi * np.abs(flat) * width) * (-1j) ** degrees
+            bessel = spherical_jn(degrees, np.pi * np.abs(eta) * width) * (-1j) ** degrees
             sums = width * (self.coefficients[chosen] @ bessel)
-            sums = np.where(flat < 0, sums.conj(), sums)
-            total += (sums * np.exp(-2j * np.pi * np.outer(centres[chosen], flat))).sum(axis=0)
-        return total.reshape(np.shape(eta))
+            sums = np.where(eta < 0, sums.conj(), sums)
+            total += (sums * np.exp(-2j * np.pi * np.outer(centres[chosen], eta))).sum(axis=0)
+        return total
 
     def jumps(self) -> np.ndarray:
         """Change of the value across each inner edge, and across the panels of least width."""

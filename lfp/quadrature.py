@@ -11,13 +11,16 @@ MOST_POINTS = 4096
 CHUNK = 1 << 20  # numbers held at a time
 
 
-def panels(edges: np.ndarray, widest: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of the composite rule between sorted edges, no panel above `widest`."""
+def panels(
+    edges: np.ndarray, widest: float = np.inf, parts: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of the composite rule between sorted edges, each interval in at least
+    `parts` panels, none of them above `widest`."""
     edges = np.asarray(edges, dtype=float)
-    parts = np.maximum(np.ceil(np.diff(edges) / widest), 1).astype(int)
-    left = np.repeat(edges[:-1], parts)
-    width = np.repeat(np.diff(edges) / parts, parts)
-    left = left + width * (np.arange(len(left)) - np.repeat(np.cumsum(parts) - parts, parts))
+    counts = np.maximum(np.ceil(np.diff(edges) / widest), parts).astype(int)
+    left = np.repeat(edges[:-1], counts)
+    width = np.repeat(np.diff(edges) / counts, counts)
+    left = left + width * (np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts))
     nodes = left[:, None] + width[:, None] * (_NODES + 1) / 2
     return nodes.ravel(), (width[:, None] * _WEIGHTS / 2).ravel()
 

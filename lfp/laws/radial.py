@@ -8,8 +8,9 @@ from lfp.distributions import Distribution
 from lfp.piecewise import Piecewise
 from lfp.quadrature import CHUNK, tabulated
 
-SETTLED, ENOUGH = 1e-6, 1e-3  # changes at which the mean of an oscillating power is taken
+SETTLED, ENOUGH = 1e-5, 1e-3  # changes at which the mean of an oscillating power is taken
 HALVINGS = 9
+ROUNDING = 1e-24
 
 
 def mean_power(
@@ -24,33 +25,35 @@ def mean_power(
     flat = frequency.ravel()
     scale = np.sqrt(weights.moment(2, dim))
 
-    def rule(xi: np.ndarray, widest: float) -> np.ndarray:
+    def rule(xi: np.ndarray, parts: int) -> np.ndarray:
         smallest = max(xi.min() / 8, 1e-12 * scale)
-        r, share = weights.radii(dim, smallest, widest)
+        r, share = weights.radii(dim, smallest, parts=parts)
         rows = max(CHUNK // len(r), 1)
-        parts = [
+        means = [
             power(xi[start : start + rows, None] / r) @ (share / r)
             for start in range(0, len(xi), rows)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(means)
 
-    values = rule(flat, np.inf)
+    values = rule(flat, 1)
     if not isinstance(activation.autocorrelation, Piecewise):
         return values.reshape(frequency.shape)
-    open_ones, change = np.arange(len(flat)), np.full(len(flat), np.inf)
+    # rounding of the transform does not settle
+    floor = float(ROUNDING * power(np.array([1 / activation.reach]))[0] / scale)
+    moving, change = np.arange(len(flat)), np.full(len(flat), np.inf)
     for halving in range(HALVINGS):
-        finer = rule(flat[open_ones], scale * 2.0**-halving)
-        change = np.abs(finer - values[open_ones])
-        values[open_ones] = finer
-        moved = change > SETTLED * finer
-        open_ones, change = open_ones[moved], change[moved]
-        if not len(open_ones):
+        finer = rule(flat[moving], 2 << halving)
+        change = np.abs(finer - values[moving])
+        values[moving] = finer
+        moved = change > SETTLED * finer + floor
+        moving, change = moving[moved], change[moved]
+        if not len(moving):
             break
-    unsettled = change > ENOUGH * values[open_ones]
+    unsettled = change > ENOUGH * values[moving]
     if unsettled.any():
         raise ValueError(
             f"the rates of activation {activation.name} oscillate too fast to be averaged over "
-            f"w at xi = {flat[open_ones][unsettled][0]:g}; use smaller frequencies or the kernel"
+            f"w at xi = {flat[moving][unsettled][0]:g}; use smaller frequencies or the kernel"
         )
     return values.reshape(frequency.shape)
 

@@ -101,7 +101,7 @@ class TwoLayer(Law):
         Returns:
             A and B, each of the shape of xi, per unit of time and unit of volume of x. The
             relative error is below 1e-10 for the named activations, down to rates of about
-            1e-30, and about 1e-6 for functions with kinks and weights with a density.
+            1e-30, and about 1e-5 for functions with several kinks and weights with a density.
 
         Raises:
             ValueError: xi = 0 (where the law is affine: see `affine`), dim < 1, a sine whose
@@ -111,8 +111,9 @@ class TwoLayer(Law):
         frequency, d = nonzero_frequency(xi, dim)
         of_a, of_b, square = self._measures(d)
         if self._sigma is None:
-            log_rate = d * np.log(2 * np.pi) + of_a.log_density(2 * np.pi * frequency, d)
-            rate = np.asarray(np.exp(log_rate) / 2)
+            density = of_a.log_density(np.asarray(2 * np.pi * frequency), d)
+            with np.errstate(over="ignore"):
+                rate = np.asarray(np.exp(d * np.log(2 * np.pi) + density) / 2)
             return rate, np.asarray(square * rate)
         # in logarithms: Gamma and the powers overflow in high dimension
         front = gammaln(d / 2) - (d + 1) / 2 * np.log(np.pi) - np.log(np.sqrt(2) * self.sigma_b)
