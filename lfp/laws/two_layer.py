@@ -111,10 +111,10 @@ class TwoLayer(Law):
         frequency, d = nonzero_frequency(xi, dim)
         of_a, of_b, square = self._measures(d)
         if self._sigma is None:
-            density = of_a.log_density(np.asarray(2 * np.pi * frequency), d)
+            density = of_a.log_density(2 * np.pi * frequency.ravel(), d)
             with np.errstate(over="ignore"):
-                rate = np.asarray(np.exp(d * np.log(2 * np.pi) + density) / 2)
-            return rate, np.asarray(square * rate)
+                rate = np.exp(d * np.log(2 * np.pi) + density).reshape(frequency.shape) / 2
+            return np.asarray(rate), np.asarray(square * rate)
         # in logarithms: Gamma and the powers overflow in high dimension
         front = gammaln(d / 2) - (d + 1) / 2 * np.log(np.pi) - np.log(np.sqrt(2) * self.sigma_b)
         if self._sigma is NAMED["relu"]:

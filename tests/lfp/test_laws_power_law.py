@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 from scipy.special import gamma
 
 import lfp
@@ -22,30 +21,23 @@ def bump(r, d, k):
     return p(r**2) * np.exp(-np.pi * r**2)
 
 
-def paired(profile, d, k):
-    """Integral of a radial profile times `bump` over d-dimensional space."""
-    sphere = 2 * np.pi ** (d / 2) / gamma(d / 2)
-    value, _ = quad(
-        lambda r: sphere * r ** (d - 1) * profile(r) * bump(r, d, k),
-        0,
-        8,
-        limit=200,
-        epsabs=1e-13,
-        epsrel=1e-11,
-    )
-    return value
+def composite(edges, order=30):
+    """Gauss-Legendre nodes and weights between the edges."""
+    x, w = np.polynomial.legendre.leggauss(order)
+    edges = np.asarray(edges, dtype=float)
+    half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
+    return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
-@pytest.mark.parametrize("excess", [0.5, 1.0, 1.7, 2.0, 2.3, 3.0, 3.9])
+@pytest.mark.parametrize("excess", [0.5, 1.0, 1.7, 2.0, 2.3, 3.0, 3.5])
 def test_kernel_is_the_inverse_transform_of_the_rates(d, excess):
     law = lfp.PowerLaw(d + excess, scale=0.7)
-    in_space = paired(lambda r: law.pieces(np.array([r]), d)[0][0], d, k=2)
-    sphere = 2 * np.pi ** (d / 2) / gamma(d / 2)
-    in_frequency, _ = quad(
-        lambda xi: sphere * xi ** (d + 3) * np.exp(-np.pi * xi**2) * law.rates(xi, d)[0], 0, 8
-    )
-    assert in_space == pytest.approx(in_frequency, rel=1e-8)
+    nodes, weights = composite(np.append(0.0, 2.0 ** np.arange(-80, 3.5)))
+    sphere = 2 * np.pi ** (d / 2) / gamma(d / 2) * nodes ** (d - 1) * weights
+    in_space = (sphere * bump(nodes, d, k=2)) @ law.pieces(nodes, d)[0]
+    in_frequency = (sphere * nodes**4 * np.exp(-np.pi * nodes**2)) @ law.rates(nodes, d)[0]
+    assert in_space == pytest.approx(in_frequency, rel=1e-9)
 
 
 def test_thin_plate_is_the_limit_of_its_neighbours():

@@ -21,7 +21,7 @@ def network_kernel(r, w, density, reach):
     mean over l of the neurons with r > 0 and r < 0 is taken on a grid that contains GRID.
     """
     step = GRID[1] - GRID[0]
-    kink = np.arange(-reach, reach + step / 2, step / 8) + step / 16  # no node on a kink
+    kink = np.arange(-reach, reach + step / 2, step / 4) + step / 8  # no node on a kink
     kernel = np.zeros((len(GRID), len(GRID)))
     for sign in (1, -1):
         active = (sign * (GRID[:, None] + kink) > 0).astype(float)
@@ -29,7 +29,7 @@ def network_kernel(r, w, density, reach):
         mine = np.sign(r) == sign
         r2, w2 = np.mean(r**2 * mine), np.mean(w**2 * mine)
         r2w2 = np.mean(r**2 * w**2 * mine)
-        weight = density(kink) * step / 8
+        weight = density(kink) * step / 4
         kernel += (r2 + w2) * (ramp * weight) @ ramp.T + r2w2 * (active * weight) @ active.T
     return kernel
 
