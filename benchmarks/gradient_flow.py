@@ -10,17 +10,13 @@ checked against the classical Runge-Kutta method with fixed steps over a thousan
 Prints a table and writes results/gradient_flow.json next to this file.
 """
 
-import json
-import os
-import platform
 import time
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_info
+from _record import machine, write
 
 import nets
 
@@ -35,7 +31,6 @@ TOLERANCES = {
     ("relu", "exponential"): (3e-2, 1e-2, 1e-3),
     ("relu", "chebyshev"): (3e-2, 1e-2, 1e-3),
 }
-OUT = Path(__file__).parent / "results" / "gradient_flow.json"
 
 
 def problem(activation: str) -> tuple[Any, np.ndarray, np.ndarray, float]:
@@ -159,27 +154,14 @@ def report(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    start = machine("numpy", "jax")
     rows: list[dict[str, Any]] = []
     for activation in ("tanh", "relu"):
         part = measure(activation)
         report(part)
         rows += part
-    machine = {
-        "platform": platform.platform(),
-        "processors": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-        "numpy": np.__version__,
-        "threadpools": [
-            {key: pool.get(key) for key in ("internal_api", "architecture", "num_threads")}
-            for pool in threadpool_info()
-        ],
-    }
-    OUT.parent.mkdir(exist_ok=True)
     settings = {"width": WIDTH, "samples": SAMPLES, "t lambda_max": LAST, "reference": REFERENCE}
-    OUT.write_text(json.dumps({"machine": machine, "settings": settings, "rows": rows}, indent=1))
-    print(f"wrote {OUT}")
+    write("gradient_flow", start, settings, rows)
 
 
 if __name__ == "__main__":
