@@ -134,7 +134,7 @@ def test_hard_limits_have_their_triangular_slope_correlation():
     inner = np.minimum(delta, 6)
     expected = -144 - 3 * inner**2 + inner**3 / 6 - 18 * np.maximum(delta - 6, 0)
     np.testing.assert_allclose(record.autocorrelation(delta), expected, rtol=1e-12)
-    eta = np.array([0.01, 0.3, 7.7, 900.3])
+    eta = np.array([0.01, 0.3, -7.7, 900.3, -900.3])
     exact = np.sin(6 * np.pi * eta) / (np.pi * eta) * np.exp(-6j * np.pi * eta)
     np.testing.assert_allclose(record.transform(eta), exact / (2j * np.pi * eta), atol=1e-14)
 
