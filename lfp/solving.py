@@ -96,7 +96,7 @@ def solve(
     start = None if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
     last = float(times[-1])
     residual = (y if start is None else y - start).reshape(len(y), -1)
-    record = _general_loss(loss, law, space, solver, -residual)
+    record = _general_loss(loss, law, space, solver, residual)
     if record is not None:
         space, solver = "samples", "ode"
     problem = make_space(law, choose_space(law, space, x, last), x, residual)
@@ -133,10 +133,10 @@ def solve(
 def _general_loss(
     loss: object, law: Kernel, space: object, solver: str | None, residual: np.ndarray
 ) -> Loss | None:
-    """The record of a loss that is not mse, and whether it can be integrated."""
-    record = as_loss(loss, residual)
+    """The record of a loss, None for mse; refused where it cannot be integrated."""
     if isinstance(loss, str | check.Number) and loss in ("mse", 2):
         return None
+    record = as_loss(loss, -residual)
     if space not in (None, "samples") or solver not in (None, "ode"):
         raise ValueError(
             f"loss must be 'mse' with space={space!r} and solver={solver!r}, got {loss!r}: other "

@@ -49,7 +49,7 @@ def test_bad_times_are_refused(ts, error, message):
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match="solver must be one of 'dense', 'krylov'"):
         lfp.solve(LAW, X, Y, [1.0], solver="magic")
-    with pytest.raises(ValueError, match="loss must be .*'hinge'"):
+    with pytest.raises(ValueError, match=r"loss must be .*'hinge'"):
         lfp.solve(LAW, X, Y, [1.0], loss="hinge")
     with pytest.raises(ValueError, match="space must be 'samples', got 'fourier'"):
         lfp.solve(LAW, X, Y, [1.0], space="fourier")

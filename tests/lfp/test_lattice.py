@@ -267,6 +267,6 @@ def test_a_lattice_that_does_not_fit_the_problem_is_refused():
         lfp.solve(law, x, y, [1e7], space=lfp.Lattice(4.2, 20))
     flow = lfp.solve(law, x, y, [1.0], space=lfp.Lattice(6.0, 50))
     with pytest.raises(
-        ValueError, match="x must stay within 1.8.* of every sample on this Lattice"
+        ValueError, match=r"x must stay within 1.8.* of every sample on this Lattice"
     ):
         flow([5.0])
