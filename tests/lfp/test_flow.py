@@ -223,6 +223,8 @@ def start(x):
 @pytest.mark.parametrize("solver", ["dense", "krylov", "ode"])
 def test_effective_rate_is_the_logarithmic_derivative_of_the_error(space, law, solver):
     x, y = problem(30)
+    if solver == "ode" and space is LATTICE:
+        space = lfp.Lattice(7.0, 12, "torus", "free")  # the integrator is slow on many modes
     ts = np.array([0.01, 1.0, 30.0])
     xi, step = np.array([0.4, 1.0, 3.0]), 1e-4
     target = lfp.nudft(x, y, xi)
@@ -254,8 +256,8 @@ def test_degrees_of_freedom_are_the_trace_of_what_is_learned(space, law):
 
 def test_stopping_time_does_not_depend_on_how_the_flow_was_solved():
     rng = np.random.default_rng(1)
-    x = np.sort(rng.uniform(-1, 1, 2000))
-    y = np.sin(4 * x) + 0.3 * rng.normal(size=2000)
+    x = np.sort(rng.uniform(-1, 1, 700))
+    y = np.sin(4 * x) + 0.3 * rng.normal(size=700)
     law, ts = lfp.TwoLayer(), np.logspace(-2, 6, 60)
     exact = lfp.solve(law, x, y, ts, solver="dense").stopping_time(0.3)
     krylov = lfp.solve(law, x, y, ts, solver="krylov").stopping_time(0.3)
