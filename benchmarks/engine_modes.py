@@ -27,8 +27,8 @@ import scipy.fft
 from _record import machine, side_by_side, write
 
 import lfp
-from lfp.modes import ModalSpace
 from lfp.solvers.krylov import KrylovOutputs
+from lfp.spaces.modes import ModalSpace
 from lfp.status import HARMLESS_GROWTH
 
 LAW = lfp.TwoLayer("relu", sigma_a=1.0, sigma_w=1.0, sigma_b=10.0)

@@ -8,8 +8,8 @@ from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.lattice import Lattice
 from lfp.laws import Law
-from lfp.modes import ModalSpace
-from lfp.samples import SampleSpace
+from lfp.spaces.modes import ModalSpace
+from lfp.spaces.samples import SampleSpace
 
 Kernel = Law | Callable[..., np.ndarray]
 Initial = Callable[..., ArrayLike] | None

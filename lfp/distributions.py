@@ -14,7 +14,7 @@ from scipy.special import gammaln, hyp0f1
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.piecewise import Piecewise
+from lfp.activations.piecewise import Piecewise
 from lfp.quadrature import CHUNK, dyadic, panels, tabulated
 
 LEVELS = 2.0**-30  # of the panels towards 0, which resolve functions of any scale
@@ -253,8 +253,8 @@ class Samples:
             raise ValueError(f"a and w must have the same length, got {len(a)} and {len(w)}")
         if not (a.any() and w.any()):
             raise ValueError("a and w must not all be 0")
-        object.__setattr__(self, "a", a)
-        object.__setattr__(self, "w", w)
+        object.__setattr__(self, "a", np.array(a))
+        object.__setattr__(self, "w", np.array(w))
 
     @cached_property
     def sigma_a(self) -> float:

@@ -12,9 +12,9 @@ from lfp._checks import ArrayLike
 from lfp.choice import Initial, Space
 from lfp.halving import half_times
 from lfp.losses import Loss
-from lfp.modes import ModalSpace
-from lfp.samples import SampleSpace
 from lfp.solvers.dense import without_noise
+from lfp.spaces.modes import ModalSpace
+from lfp.spaces.samples import SampleSpace
 from lfp.status import Status
 from lfp.transforms import nudft
 

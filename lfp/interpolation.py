@@ -10,9 +10,9 @@ from lfp._checks import ArrayLike
 from lfp.choice import Initial, Kernel, make_space
 from lfp.lattice import Lattice
 from lfp.laws import Law
-from lfp.modes import ModalSpace
-from lfp.samples import SampleSpace
 from lfp.solvers.dense import numerically_zero
+from lfp.spaces.modes import ModalSpace
+from lfp.spaces.samples import SampleSpace
 from lfp.status import Status, indefinite
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.laws import Law
-from lfp.realmodes import half_lattice
+from lfp.spaces.realmodes import half_lattice
 from lfp.windowed import windowed_transform
 
 KINDS = ("free", "torus")

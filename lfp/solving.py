@@ -20,11 +20,11 @@ from lfp.flow import Flow, Solution
 from lfp.lattice import DISCRETISATION_ERROR, Lattice
 from lfp.laws import Law
 from lfp.losses import Loss, as_loss
-from lfp.samples import SampleSpace
 from lfp.solvers.dense import Relaxation
 from lfp.solvers.krylov import KrylovOutputs
 from lfp.solvers.nonlinear import NonlinearRelaxation
 from lfp.solvers.ode import Integration
+from lfp.spaces.samples import SampleSpace
 from lfp.status import Status, indefinite
 
 SOLVERS = ("dense", "krylov", "ode")

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from lfp.activations import Activation, Function
+from lfp.activations.piecewise import Piecewise
 from lfp.distributions import Distribution
-from lfp.piecewise import Piecewise
 from lfp.quadrature import CHUNK, tabulated
 
 SETTLED, ENOUGH = 1e-5, 1e-3  # changes at which the mean of an oscillating power is taken

@@ -10,10 +10,10 @@ from lfp import _checks as check
 from lfp import distributions
 from lfp._checks import ArrayLike
 from lfp.activations import NAMED, Activation
+from lfp.activations.numerical import numerical
 from lfp.distributions import Distribution, Samples
 from lfp.laws import ntk_closed, ntk_quadrature, radial
 from lfp.laws.base import Law, nonzero_frequency, pair
-from lfp.numerical import numerical
 
 ACTIVATIONS = (*NAMED, "sin")
 WEIGHTS = tuple(distributions.NAMED)

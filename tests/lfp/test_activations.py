@@ -9,7 +9,7 @@ from scipy.special import erf, expit
 
 import lfp
 from lfp.activations import NAMED
-from lfp.numerical import numerical
+from lfp.activations.numerical import numerical
 
 ALL = list(NAMED.values())
 SMOOTH = [a for a in ALL if a.name != "relu"]

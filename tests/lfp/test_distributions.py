@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.special import gamma
 
 import lfp
+from lfp.activations.piecewise import Piecewise
 from lfp.distributions import NAMED, Fixed, Gaussian, Uniform
-from lfp.piecewise import Piecewise
 from lfp.quadrature import tabulated
 
 names = st.sampled_from(sorted(NAMED))

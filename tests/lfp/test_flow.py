@@ -207,7 +207,7 @@ def test_evaluation_in_blocks_changes_nothing(monkeypatch):
     x, y = problem(20)
     flow = lfp.solve(lfp.TwoLayer(), x, y, [0.1, 1.0])
     whole = flow(np.linspace(-1, 1, 50))
-    monkeypatch.setattr("lfp.samples.BLOCK", 60)
+    monkeypatch.setattr("lfp.spaces.samples.BLOCK", 60)
     np.testing.assert_allclose(flow(np.linspace(-1, 1, 50)), whole, rtol=1e-12)
 
 

@@ -6,8 +6,8 @@ from scipy.integrate import quad
 
 import lfp
 from lfp.choice import make_space
-from lfp.gram import Gram
-from lfp.realmodes import half_lattice
+from lfp.spaces.gram import Gram
+from lfp.spaces.realmodes import half_lattice
 from lfp.windowed import smooth_step
 
 LATTICES = [

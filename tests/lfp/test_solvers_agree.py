@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 import lfp
 from lfp.choice import make_space
-from lfp.prefix import PowerSums
 from lfp.solvers.krylov import Krylov
+from lfp.spaces.prefix import PowerSums
 
 LAWS = {
     "relu": lfp.TwoLayer(),

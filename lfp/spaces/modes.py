@@ -6,11 +6,11 @@ import numpy as np
 import scipy.linalg
 
 from lfp import _checks as check
-from lfp.gram import Gram
 from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_norm
 from lfp.laws import Law
-from lfp.realmodes import half_lattice, to_complex
 from lfp.solvers.dense import Relaxation
+from lfp.spaces.gram import Gram
+from lfp.spaces.realmodes import half_lattice, to_complex
 from lfp.transforms import LatticeValues, nudft
 
 TARGETS = 2**20  # frequencies transformed at a time

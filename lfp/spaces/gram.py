@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 from scipy.special import erfc
 
-from lfp.realmodes import split_pair, to_complex, to_real, truncate
+from lfp.spaces.realmodes import split_pair, to_complex, to_real, truncate
 from lfp.transforms import LatticeModes
 
 ONE_PASS_FROM = 20_000  # samples; below, the transforms cost nothing anyway

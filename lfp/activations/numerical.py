@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lfp.activations import Activation, Function
-from lfp.piecewise import Piecewise, autocorrelation, fit, graded
+from lfp.activations.closed import Activation, Function
+from lfp.activations.piecewise import Piecewise, autocorrelation, fit, graded
 
 FARTHEST = 2.0**12
 AFFINE = 1e-12

@@ -8,8 +8,8 @@ import scipy.linalg
 
 from lfp import _checks as check
 from lfp.laws import Law
-from lfp.prefix import PowerSums
 from lfp.solvers.dense import Relaxation
+from lfp.spaces.prefix import PowerSums
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
 

@@ -1,4 +1,4 @@
-"""Activations: their values, Fourier transforms and autocorrelations."""
+"""What a law needs to know of an activation, in closed form for the named ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

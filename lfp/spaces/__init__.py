@@ -1,0 +1,1 @@
+"""The unknowns of a flow: weights of the samples, or coefficients of a lattice's modes."""
