@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 from scipy.special import erfc
 
-from lfp.spaces.realmodes import split_pair, to_complex, to_real, truncate
+from lfp.spaces.realmodes import HalfSpectrum, split_pair, to_real, truncate
 from lfp.transforms import LatticeModes
 
 ONE_PASS_FROM = 20_000  # samples; below, the transforms cost nothing anyway
@@ -37,6 +37,7 @@ class Gram:
         self.period, self.cutoff, self.blocks, self.dim = period, cutoff, blocks, x.shape[1]
         self.modes = (2 * cutoff + 1) ** self.dim
         self.padded = _fast_size(4 * cutoff + 1)
+        self._spectrum = HalfSpectrum(cutoff, self.dim, self.padded)
         low, high = x.min(axis=0), x.max(axis=0)
         margin = 2 * _bandwidth(period, (high - low).max())  # one for each factor x
         one_pass = self.dim == 1 and len(x) >= ONE_PASS_FROM and margin <= 2 * cutoff + 1024
@@ -45,9 +46,10 @@ class Gram:
         else:
             moments, right = self._passes(x, residual)
         self.right = right  # (blocks, modes, c)
+        wide = HalfSpectrum(2 * cutoff, self.dim, self.padded)
+        fields = {pair: wide.values(moment) for pair, moment in moments.items()}
         self._fields = [
-            [self._field(moments[min(a, b), max(a, b)]) for b in range(blocks)]
-            for a in range(blocks)
+            [fields[min(a, b), max(a, b)] for b in range(blocks)] for a in range(blocks)
         ]
 
     @property
@@ -57,13 +59,13 @@ class Gram:
 
     def __call__(self, coefficients: np.ndarray) -> np.ndarray:
         """T times real vectors, `(blocks, modes)`."""
-        values = [self._values(c) for c in coefficients]
+        values = [self._spectrum.values(c) for c in coefficients]
         result = np.empty_like(coefficients)
         for row, product in zip(self._fields, result, strict=True):
             total = row[0] * values[0]
             for field, value in zip(row[1:], values[1:], strict=True):
                 total += field * value
-            product[:] = self._coefficients(total)
+            product[:] = self._spectrum.vector(total)
         return result
 
     def _passes(self, x: np.ndarray, residual: np.ndarray) -> tuple[dict, np.ndarray]:
@@ -89,7 +91,7 @@ class Gram:
                 packed += 1j * strength(two[1])
             for (which, j), part in zip(two, split_pair(transform(packed) / n), strict=False):
                 if isinstance(which, tuple):
-                    moments[which] = part
+                    moments[which] = to_real(part)
                 else:
                     right[which, :, j] = to_real(truncate(part, self.cutoff, self.dim))
         return moments, right
@@ -111,41 +113,13 @@ class Gram:
             strengths.imag = column
             ones, values = split_pair(transform(strengths) / n)
             right[0, :, j] = to_real(truncate(values, self.cutoff, 1))
-            right[1, :, j] = to_real(_times(values, by_x, wide, self.cutoff))
+            right[1, :, j] = _times(to_real(values), by_x, self.cutoff)
             if j == 0:
-                moments[0, 0] = truncate(ones, inner, 1)
-                moments[0, 1] = _times(ones, by_x, wide, inner)
-                moments[1, 1] = _times(ones, by_x**2, wide, inner)
+                real = to_real(ones)
+                moments[0, 0] = to_real(truncate(ones, inner, 1))
+                moments[0, 1] = _times(real, by_x, inner)
+                moments[1, 1] = _times(real, by_x**2, inner)
         return moments, right
-
-    def _field(self, moment: np.ndarray) -> np.ndarray:
-        """Values on the padded grid of a measure's transform, `|k|_inf` <= 2N."""
-        return _grid_values(moment, self.padded, self.dim)
-
-    def _values(self, real: np.ndarray) -> np.ndarray:
-        return _grid_values(to_complex(real), self.padded, self.dim)
-
-    def _coefficients(self, values: np.ndarray) -> np.ndarray:
-        """Real vector of the modes `|k|_inf` <= N of a function on the padded grid."""
-        spectrum = np.asarray(scipy.fft.rfftn(values, norm="forward", overwrite_x=True))
-        axis = np.arange(-self.cutoff, self.cutoff + 1) % self.padded
-        half = np.arange(self.cutoff + 1)
-        upper = spectrum[np.ix_(*[axis] * (self.dim - 1), half)]
-        # the half with a negative last index is the conjugate of the mirrored one
-        lower = np.flip(upper, axis=tuple(range(self.dim)))[..., :-1].conj()
-        return to_real(np.concatenate([lower, upper], axis=-1).ravel())
-
-
-def _grid_values(coefficients: np.ndarray, size: int, dim: int) -> np.ndarray:
-    """`sum_k c_k exp(2 pi i k.g/size)` on the grid g of a real function, flattened c."""
-    side = round(len(coefficients) ** (1 / dim))
-    cutoff = side // 2
-    array = coefficients.reshape((side,) * dim)
-    spectrum = np.zeros((size,) * (dim - 1) + (size // 2 + 1,), dtype=np.complex128)
-    axis = np.arange(-cutoff, cutoff + 1) % size
-    spectrum[np.ix_(*[axis] * (dim - 1), np.arange(cutoff + 1))] = array[..., cutoff:]
-    values = scipy.fft.irfftn(spectrum, (size,) * dim, norm="forward", overwrite_x=True)
-    return np.asarray(values)
 
 
 def _fast_size(least: int) -> int:
@@ -169,8 +143,8 @@ def _smooth_position(size: int, period: float, low: float, high: float) -> np.nd
     return centre + offset * erfc((np.abs(offset) - middle) * (2 * SHARPNESS / gap)) / 2
 
 
-def _times(moment: np.ndarray, factor: np.ndarray, cutoff: int, keep: int) -> np.ndarray:
-    """Modes `|k|` <= keep of a measure times a function on a grid, d = 1."""
-    values = _grid_values(moment, len(factor), 1) * factor
-    spectrum = np.asarray(scipy.fft.rfft(values, norm="forward"))[: keep + 1]
-    return np.concatenate([spectrum[:0:-1].conj(), spectrum])
+def _times(moment: np.ndarray, factor: np.ndarray, keep: int) -> np.ndarray:
+    """Modes `|k|` <= keep of a measure times a function on a grid, real vectors, d = 1."""
+    size = len(factor)
+    values = HalfSpectrum(len(moment) // 2, 1, size).values(moment) * factor
+    return HalfSpectrum(keep, 1, size).vector(values)

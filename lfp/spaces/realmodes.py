@@ -7,6 +7,7 @@ order; there -k stands as far before 0 as k behind it.
 """
 
 import numpy as np
+import scipy.fft
 
 
 def half_lattice(cutoff: int, dim: int) -> np.ndarray:
@@ -42,3 +43,51 @@ def truncate(coefficients: np.ndarray, cutoff: int, dim: int) -> np.ndarray:
     side = round(len(coefficients) ** (1 / dim))
     inner = slice(side // 2 - cutoff, side // 2 + cutoff + 1)
     return coefficients.reshape((side,) * dim)[(inner,) * dim].ravel()
+
+
+class HalfSpectrum:
+    """Between real vectors and the half spectrum of a real FFT on a larger grid.
+
+    Of an FFT of `size` points an axis only the entries with a last index >= 0 are stored; the
+    plane with last index 0 holds k and -k both. Gathers and scatters at places known beforehand
+    cost less than the FFT, which slicing and concatenating does not.
+    """
+
+    def __init__(self, cutoff: int, dim: int, size: int) -> None:
+        half = half_lattice(cutoff, dim)
+        self.grid = (size,) * dim
+        self.shape = (size,) * (dim - 1) + (size // 2 + 1,)
+        # where k itself is not stored, -k is, conjugate
+        sign = np.where(half[:, -1] >= 0, 1, -1)
+        self._turn = -np.sqrt(0.5) * sign
+        self._place = self._flat(half * sign[:, None])
+        plane = np.flatnonzero(half[:, -1] == 0)
+        self._plane, self._mirror = self._place[plane], self._flat(-half[plane])
+
+    def _flat(self, k: np.ndarray) -> np.ndarray:
+        """Where the modes k are in the flattened half spectrum."""
+        return np.ravel_multi_index(tuple((k % self.grid[0]).T), self.shape)
+
+    def values(self, real: np.ndarray) -> np.ndarray:
+        """Values on the grid of the function with the real vector `(M,)`."""
+        half = len(real) // 2
+        spectrum = np.zeros(self.shape, dtype=np.complex128)
+        flat = spectrum.reshape(-1)
+        flat[0] = real[0]
+        modes = np.empty(half, dtype=np.complex128)
+        modes.real = real[1 : half + 1] * np.sqrt(0.5)
+        modes.imag = real[half + 1 :] * self._turn
+        flat[self._place] = modes
+        flat[self._mirror] = flat[self._plane].conj()
+        return np.asarray(scipy.fft.irfftn(spectrum, self.grid, norm="forward", overwrite_x=True))
+
+    def vector(self, values: np.ndarray) -> np.ndarray:
+        """The real vector `(M,)` of a function on the grid, its other modes left out."""
+        spectrum = np.asarray(scipy.fft.rfftn(values, norm="forward", overwrite_x=True)).reshape(-1)
+        modes = spectrum[self._place]
+        half = len(modes)
+        real = np.empty(2 * half + 1)
+        real[0] = spectrum[0].real
+        real[1 : half + 1] = modes.real * np.sqrt(2)
+        real[half + 1 :] = modes.imag * (2 * self._turn)
+        return real
