@@ -1,10 +1,15 @@
 """What a law needs to know of an activation, in closed form for the named ones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.special import erf, expit, spence, zeta
+
+from lfp.quadrature import panels
+
+ABSENT = 1e-10  # what is below it, relative to the largest square, is rounding
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -33,6 +38,8 @@ class Activation:
         width: length of a panel on which a rule of 20 nodes integrates sigma to rounding.
         error: estimated relative error of the numerical representation behind transform and
             autocorrelations; 0 for closed forms.
+        edges: panels on each of which sigma is smooth; where left out, those of `width` on
+            either side of 0.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Activation:
     reach: float
     width: float
     error: float = 0.0
+    edges: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def power(self, eta: np.ndarray) -> np.ndarray:
         """`|sigma^(eta)|^2` at eta != 0."""
@@ -59,6 +67,27 @@ class Activation:
     def skewness(self) -> float:
         """`alpha_+ beta_+ - alpha_- beta_-`."""
         return self.right[0] * self.right[1] - self.left[0] * self.left[1]
+
+    @cached_property
+    def length(self) -> float:
+        """Distance from 0 to where sigma differs from its asymptotes: the larger, for sigma
+        and sigma', of the root mean square of s under the weight `|sigma(s)^2 - P(s, 0)|`.
+
+        It is 0 for ReLU, `pi/sqrt(12)` for tanh and `sqrt(3/2)` for the Gaussian.
+        """
+        if self.edges is None:
+            s, weights = panels(np.array([-self.reach, 0.0, self.reach]), self.width)
+        else:
+            s, weights = panels(self.edges)
+        flat = (0.0, self.left[0]), (0.0, self.right[0])
+        squares = []
+        for function, sides in ((self.value, (self.left, self.right)), (self.slope, flat)):
+            alpha, beta = np.where(s[:, None] < 0, *sides).T
+            square = function(s) ** 2
+            rest = np.abs(square - (alpha * s + beta) ** 2)
+            rest = weights * np.where(rest > ABSENT * square.max(initial=0.0), rest, 0.0)
+            squares.append(rest @ s**2 / rest.sum() if rest.any() else 0.0)
+        return float(np.sqrt(max(squares)))
 
 
 def _csch(x: np.ndarray) -> np.ndarray:

@@ -70,6 +70,7 @@ def numerical(value: Callable) -> Activation:
         # ours resolves a kink
         width=2 * finest if (finest := float(np.diff(polynomials.edges).min())) > 0.1 else 1.0,
         error=error,
+        edges=polynomials.edges,
     )
 
 

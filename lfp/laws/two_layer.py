@@ -265,12 +265,20 @@ class TwoLayer(Law):
         return ntk_quadrature.by_features(sigma, of_a, of_b, float(self.sigma_b), x1, x2)
 
     def validity(self, x: ArrayLike) -> float:
-        """Control parameter `(sigma_w max|x| / sigma_b)^2` of the LFP approximation.
+        """Control parameter of the LFP approximation::
 
-        The relative distance between `kernel` and `ntk` flows is of this order.
+            (sigma_w^2 max|x|^2 + l^2) / sigma_b^2
+
+        with the length l of the activation (`lfp.Activation.length`), which is 0 for ReLU:
+        where sigma is not affine, at `|b|` up to `sigma_w |x| + l`, the density of b is taken
+        for constant, from which it differs by a share of this order, about half of it where
+        it is small. By that share of `radial` the kernel differs from `ntk`. For a sine it is
+        `exp(-2 sigma_b^2)`, which bounds the share whatever x is.
         """
         square = check.largest_square(check.points("x", x))
-        return float(self.sigma_w**2 * square / self.sigma_b**2)
+        if self._sigma is None:
+            return float(np.exp(-2 * self.sigma_b**2))
+        return float((self.sigma_w**2 * square + self._sigma.length**2) / self.sigma_b**2)
 
     def _measures(self, dim: int) -> tuple[Distribution, Distribution, float]:
         """Distributions of w for the a- and for the b-gradient, and a factor of the second."""

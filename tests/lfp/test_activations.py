@@ -60,6 +60,29 @@ def test_autocorrelations_are_their_integrals(activation, delta):
     assert got == pytest.approx(expected, abs=1e-11)
 
 
+def test_length_is_that_of_the_wider_of_value_and_slope():
+    """The second moment over the zeroth of the distance to the asymptotes' squares."""
+
+    def ratio(square, alpha):
+        moments = [
+            quad(lambda s, k=k: s**k * abs(square(s) - (alpha * max(s, 0)) ** 2), -60, 0)[0]
+            + quad(lambda s, k=k: s**k * abs(square(s) - (alpha * max(s, 0)) ** 2), 0, 60)[0]
+            for k in (0, 2)
+        ]
+        return moments[1] / moments[0]
+
+    softplus = ratio(lambda s: np.logaddexp(0, s) ** 2, 1)
+    squares = {"relu": 0, "tanh": np.pi**2 / 12, "softplus": softplus, "gaussian": 3 / 2}
+    assert ratio(lambda s: (s * np.exp(-(s**2) / 2)) ** 2, 0) == pytest.approx(3 / 2)
+    for name, square in squares.items():
+        assert NAMED[name].length ** 2 == pytest.approx(square, rel=2e-5), name
+        assert numerical(FUNCTIONS[name]).length ** 2 == pytest.approx(square, rel=2e-5), name
+    limit = numerical(lambda z: np.clip(z, -1000.0, 1000.0))
+    assert limit.length == pytest.approx(1000 / np.sqrt(3), rel=1e-6)
+    narrow = numerical(lambda z: np.tanh(100 * z))
+    assert narrow.length == pytest.approx(np.pi / np.sqrt(12) / 100, rel=1e-6)
+
+
 def window(z, power):
     """Fourier transform of `(2 pi i eta)^power exp(-pi eta^2)` at z: a derivative."""
     h = np.polynomial.Polynomial([1.0])

@@ -153,7 +153,7 @@ def test_rates_hold_in_high_dimension():
         np.testing.assert_allclose(slopes, [-(d + 3), -(d + 1)], rtol=1e-9)
 
 
-def test_validity_parameter_is_its_formula():
+def test_validity_parameter_of_relu_is_its_formula():
     law = lfp.TwoLayer(sigma_w=2.0, sigma_b=5.0)
     assert law.validity([[3.0, 4.0], [0.0, 1.0]]) == pytest.approx((2 * 5 / 5) ** 2)
 

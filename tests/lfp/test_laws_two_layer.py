@@ -268,6 +268,31 @@ def test_kernel_is_the_ntk_up_to_third_order_in_sigma_b(activation, weights):
     assert np.log(errors[0] / errors[1]) / np.log(4) == pytest.approx(3, abs=0.35)
 
 
+def hard_limit(z):
+    return np.clip(z, -1000.0, 1000.0)
+
+
+@pytest.mark.parametrize("activation", [*NAMES, shifted])
+def test_validity_is_the_difference_of_the_kernels(activation):
+    """An upper bound of it, and no more than five times as large where it is small."""
+    x = np.linspace(-1, 1, 5)
+    for sigma_w, sigma_b in ((0.1, 0.5), (0.1, 2.0), (1.0, 3.0), (1.0, 10.0), (0.1, 10.0)):
+        law = lfp.TwoLayer(activation, 1.0, sigma_w, sigma_b)
+        difference = np.abs(law.kernel(x, x) - law.ntk(x, x)).max()
+        size, validity = np.abs(law.radial(x, x)).max(), law.validity(x)
+        assert difference < validity * size + 1e-14
+        if validity < 0.3:
+            assert difference > 0.2 * validity * size - 1e-14
+
+
+def test_validity_knows_the_scale_of_the_activation():
+    assert lfp.TwoLayer("tanh", sigma_w=0.1, sigma_b=0.5).validity([1.0]) > 3
+    limit = lfp.TwoLayer(hard_limit, sigma_b=10.0)  # as good as linear, and its kernel is not
+    assert limit.validity([0.0]) == pytest.approx(1000**2 / 3 / 10**2, rel=1e-3)
+    assert limit.kernel([0.0], [0.0])[0, 0] < -1e5 < 0 < 100 < limit.ntk([0.0], [0.0])[0, 0]
+    assert lfp.TwoLayer("sin", sigma_b=2.0).validity([9.0]) == pytest.approx(np.exp(-8))
+
+
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_ntk_of_a_sine_is_its_kernel_up_to_an_exponential(weights):
     x = np.random.default_rng(1).uniform(-1, 1, size=(7, 3))
