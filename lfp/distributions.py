@@ -276,13 +276,8 @@ class Samples:
         if w.shape[1] != dim:
             raise ValueError(f"w of the samples has dimension {w.shape[1]}, got dim = {dim}")
         radius = np.linalg.norm(w, axis=1)
-        used = radius > 0  # a neuron with w = 0 is constant
-        share = 1 / len(radius)
-        squares = np.asarray(self.a)[used] ** 2 * share
-        return (
-            Weighted(radius[used], np.full(int(used.sum()), share)),
-            Weighted(radius[used], squares),
-        )
+        share = np.full(len(radius), 1 / len(radius))
+        return Weighted(radius, share), Weighted(radius, np.asarray(self.a) ** 2 * share)
 
 
 NAMED: dict[str, type[Gaussian] | type[Uniform] | type[Fixed]] = {

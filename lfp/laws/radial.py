@@ -28,6 +28,7 @@ def mean_power(
     def rule(xi: np.ndarray, parts: int) -> np.ndarray:
         smallest = max(xi.min() / 8, 1e-12 * scale)
         r, share = weights.radii(dim, smallest, parts=parts)
+        r, share = r[r > 0], share[r > 0]  # a neuron with w = 0 is constant: it is at xi = 0
         rows = max(CHUNK // len(r), 1)
         means = [
             power(xi[start : start + rows, None] / r) @ (share / r)

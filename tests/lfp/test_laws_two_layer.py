@@ -376,6 +376,23 @@ def test_samples_keep_the_dependence_of_a_on_w(name, d):
         check_pairing(wide, d)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("d", [1, 2])
+def test_neurons_without_input_weights_are_the_limit_of_small_ones(name, d):
+    """They are constant, and so have no frequency, but the kernels contain them."""
+    x = np.random.default_rng(4).uniform(-1, 1, size=(4, d))
+    laws = [
+        lfp.TwoLayer(name, weights=lfp.Samples([1.0, 5.0], w * np.ones((2, d)) / np.sqrt(d)))
+        for w in (np.array([[1.0], [0.0]]), np.array([[1.0], [1e-9]]))
+    ]
+    for kernel in ("kernel", "ntk"):
+        zero, small = (getattr(law, kernel)(x, x) for law in laws)
+        np.testing.assert_allclose(zero, small, rtol=1e-7)
+    if name != "sin":
+        zero, small = (law.rates([0.3, 2.0], d) for law in laws)
+        np.testing.assert_allclose(zero, small, rtol=1e-7)
+
+
 def test_many_samples_approach_their_distribution():
     rng = np.random.default_rng(0)
     samples = lfp.Samples(1.3 * rng.normal(size=20_000), 0.8 * rng.normal(size=(20_000, 2)))
