@@ -1,7 +1,8 @@
 """The law of a two-layer network: its Fourier rates, its LFP kernel and its exact NTK."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import gammaln
@@ -41,8 +42,9 @@ class TwoLayer(Law):
         activation: sigma: "relu", "tanh", "erf", "sigmoid", "softplus", "gaussian"
             (`exp(-z^2/2)`), "sin", a function of arrays that becomes affine far out, or an
             `lfp.Activation`.
-        sigma_a: standard deviation of the output weights a, whatever their distribution.
-        sigma_w: standard deviation of each entry of the input weights w.
+        sigma_a: standard deviation of the output weights a, whatever their distribution;
+            where left out, that of samples, else 1.
+        sigma_w: standard deviation of each entry of the input weights w, as sigma_a.
         sigma_b: standard deviation of the biases b, in the unit of `sigma_w * x`.
         weights: distribution of w: "gaussian", "uniform" (in the ball of radius
             `sigma_w sqrt(d + 2)`; in d = 1 an interval), "fixed" (`|w| = sigma_w sqrt(d)`, any
@@ -53,7 +55,7 @@ class TwoLayer(Law):
     Raises:
         TypeError: activation or weights of the wrong kind.
         ValueError: unknown activation or weights, an activation for which no law exists, a
-            standard deviation that is not positive, or given beside samples.
+            standard deviation that is not positive, or not that of the samples.
 
     Sources: Zhang, Luo, Ma, Xu 2021 (linear frequency principle); Luo, Ma, Xu, Zhang 2022
     (exact computation). The divergence term carries `1/(4 pi^2)` because multiplication by
@@ -61,27 +63,41 @@ class TwoLayer(Law):
     """
 
     activation: str | Callable | Activation = "relu"
-    sigma_a: check.Number = 1.0
-    sigma_w: check.Number = 1.0
+    # numbers from __post_init__ on
+    sigma_a: check.Number = None  # pyright: ignore[reportAssignmentType]
+    sigma_w: check.Number = None  # pyright: ignore[reportAssignmentType]
     sigma_b: check.Number = 10.0
     weights: str | Samples = "gaussian"
     divergence: bool = True
-    _sigma: Activation | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_sigma", _record(self.activation))
-        if isinstance(self.weights, Samples):
-            for name in ("sigma_a", "sigma_w"):
-                if getattr(self, name) != 1.0:
-                    raise ValueError(
-                        f"{name} must be left out where weights are samples, which have their "
-                        f"own, got {getattr(self, name)!r}"
-                    )
-                object.__setattr__(self, name, getattr(self.weights, name))
-        else:
+        _ = self._sigma  # refuses what has no law
+        sampled = isinstance(self.weights, Samples)
+        if not sampled:
             check.choice("weights", self.weights, WEIGHTS)
+        for name in ("sigma_a", "sigma_w"):
+            own, given = getattr(self.weights, name) if sampled else 1.0, getattr(self, name)
+            if sampled and given is not None and given != own:
+                raise ValueError(
+                    f"{name} must be left out, or None, where weights are samples, which have "
+                    f"their own, {own!r}, got {given!r}"
+                )
+            object.__setattr__(self, name, own if given is None else given)
         for name in ("sigma_a", "sigma_w", "sigma_b"):
             object.__setattr__(self, name, check.positive(name, getattr(self, name)))
+
+    @cached_property
+    def _sigma(self) -> Activation | None:
+        """The record of the activation; None for a sine."""
+        if isinstance(self.activation, Activation):
+            return self.activation
+        if callable(self.activation):
+            return numerical(self.activation)
+        return NAMED.get(check.choice("activation", self.activation, ACTIVATIONS))
+
+    def __getstate__(self) -> dict:
+        """Without the record, which is made of functions and found again from the activation."""
+        return {name: value for name, value in vars(self).items() if name != "_sigma"}
 
     def rates(self, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
         """Rates `(A, B)` of the a- and the b-gradient at the frequencies `|xi|`::
@@ -117,7 +133,7 @@ class TwoLayer(Law):
             return np.asarray(rate), np.asarray(square * rate)
         # in logarithms: Gamma and the powers overflow in high dimension
         front = gammaln(d / 2) - (d + 1) / 2 * np.log(np.pi) - np.log(np.sqrt(2) * self.sigma_b)
-        if self._sigma is NAMED["relu"]:
+        if self._sigma == NAMED["relu"]:
             cubic = np.log(of_a.moment(3, d) / (16 * np.pi**4)) - (d + 3) * np.log(frequency)
             linear = np.log(square * of_b.moment(1, d) / (4 * np.pi**2)) - (d + 1) * np.log(
                 frequency
@@ -187,7 +203,7 @@ class TwoLayer(Law):
         `c_1 = sigma_a^2 sigma_w/(2 pi sigma_b)`.
         """
         d = check.integer("dim", dim, least=1)
-        if self._sigma is not NAMED["relu"]:
+        if self._sigma != NAMED["relu"]:
             return None
         if self.weights == "gaussian":
             cubic = self.sigma_w**3 / (6 * np.pi * self.sigma_b)
@@ -249,7 +265,7 @@ class TwoLayer(Law):
             values = radial.sine(of_a, 1, sigma_b, x1, x2)
             return values, radial.sine(of_b, -1, sigma_b, x1, x2)
         if self.weights == "gaussian":
-            if sigma is NAMED.get(sigma.name) and sigma.name in ntk_closed.CLOSED:
+            if sigma == NAMED.get(sigma.name) and sigma.name in ntk_closed.CLOSED:
                 moments = ntk_closed.pairs(x1, x2, float(self.sigma_w), float(self.sigma_b))
                 return ntk_closed.CLOSED[sigma.name](moments)
             few = len(x1) * len(x2) <= ntk_quadrature.PAIRS_UP_TO
@@ -291,13 +307,3 @@ class TwoLayer(Law):
     def _density(self) -> float:
         """Density of b at 0."""
         return float(1 / (np.sqrt(2 * np.pi) * self.sigma_b))
-
-
-def _record(activation: str | Callable | Activation) -> Activation | None:
-    """The record of an activation; None for a sine."""
-    if isinstance(activation, Activation):
-        return activation
-    if callable(activation):
-        return numerical(activation)
-    name = check.choice("activation", activation, ACTIVATIONS)
-    return NAMED.get(name)

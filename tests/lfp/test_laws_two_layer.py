@@ -1,3 +1,7 @@
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -460,6 +464,53 @@ def test_kernel_of_many_points_is_that_of_few():
         np.testing.assert_allclose(law.kernel(x, x)[0, ::7], rows, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
+)
+@pytest.mark.parametrize(
+    "law",
+    [
+        *(lfp.TwoLayer(name, 1.3, 0.7, 3.0) for name in NAMES),
+        lfp.TwoLayer(shifted),
+        lfp.TwoLayer(erf, weights="uniform", divergence=False),
+        lfp.TwoLayer(weights=lfp.Samples([1.0, 2.0], [0.5, 1.0])),
+        lfp.PowerLaw(2.5),
+        lfp.Simplified(1.0, 2.0, 3.0),
+    ],
+    ids=lambda law: str(getattr(law, "activation", type(law).__name__))[:12],
+)
+def test_copied_laws_are_the_law(law, copied):
+    x = np.linspace(-1, 1, 4)
+    other = copied(law)
+    for use in (lambda v: v.kernel(x, x), lambda v: v.rates([0.1, 2.0], 1)):
+        np.testing.assert_array_equal(use(other), use(law))
+    assert other.powers(1) == law.powers(1)
+    if isinstance(law, lfp.TwoLayer):
+        np.testing.assert_array_equal(other.ntk(x, x), law.ntk(x, x))
+        assert (other.sigma_a, other.sigma_w) == (law.sigma_a, law.sigma_w)
+
+
+def test_copied_record_of_a_name_keeps_its_closed_forms():
+    law = copy.deepcopy(lfp.TwoLayer(NAMED["relu"]))
+    assert law.powers(2) == lfp.TwoLayer().powers(2)
+    x = np.linspace(-1, 1, 4)
+    np.testing.assert_array_equal(law.ntk(x, x), lfp.TwoLayer().ntk(x, x))
+    namesake = dataclasses.replace(NAMED["tanh"], name="relu")  # a name alone is not enough
+    assert lfp.TwoLayer(namesake).powers(2) is None
+
+
+def test_standard_deviations_are_one_or_those_of_the_samples():
+    law = lfp.TwoLayer()
+    assert (law.sigma_a, law.sigma_w) == (1.0, 1.0)
+    assert law == lfp.TwoLayer(sigma_a=1.0, sigma_w=1.0)
+    samples = lfp.Samples([1.0, 3.0], [0.5, 1.0])
+    law = lfp.TwoLayer(weights=samples)
+    assert law.sigma_a == pytest.approx(np.sqrt(5))
+    wide = dataclasses.replace(law, sigma_b=3.0)
+    assert (wide.sigma_a, wide.sigma_w, wide.sigma_b) == (law.sigma_a, law.sigma_w, 3.0)
+    assert dataclasses.replace(lfp.TwoLayer("tanh"), sigma_a=2.0) == lfp.TwoLayer("tanh", 2.0)
+
+
 def test_laws_hold_in_high_dimension():
     for name in NAMES:
         law = lfp.TwoLayer(name, sigma_w=1 / np.sqrt(784), weights="gaussian")
@@ -470,9 +521,10 @@ def test_laws_hold_in_high_dimension():
 def test_bad_arguments_are_named(monkeypatch):
     with pytest.raises(ValueError, match="weights must be one of 'gaussian', 'uniform', 'fixed'"):
         lfp.TwoLayer(weights="cauchy")
-    samples = lfp.Samples([1.0, -1.0], [0.5, 1.0])
-    with pytest.raises(ValueError, match="sigma_a must be left out where weights are samples"):
-        lfp.TwoLayer(sigma_a=2.0, weights=samples)
+    samples = lfp.Samples([2.0, -1.0], [0.5, 1.0])
+    for sigma_a in (1.0, 2.0):
+        with pytest.raises(ValueError, match="sigma_a must be left out, or None, where"):
+            lfp.TwoLayer(sigma_a=sigma_a, weights=samples)
     with pytest.raises(TypeError, match="activation"):
         lfp.TwoLayer(activation=3)  # pyright: ignore
     with pytest.raises(ValueError, match="the rates of a sine are the density of w, which Fixed"):
