@@ -18,6 +18,7 @@ Space = SampleSpace | ModalSpace
 DENSE_UP_TO = 1_000  # unknowns: an eigendecomposition of a few tenths of a second
 MATRIX_UP_TO = 5_000  # samples: the kernel written out, 0.2 GB
 SUMS_UP_TO = 20_000  # samples in d = 1 with O(n) kernel products
+FFT_COST = 50  # of a step on a lattice, in multiplications an unknown
 
 
 def choose_space(
@@ -26,18 +27,28 @@ def choose_space(
     """The space given, or one for n samples until the last time.
 
     Samples while the kernel is cheap there: up to 20,000 in d = 1 for a law of powers, 5,000
-    otherwise. Beyond, a law in d <= 3 gets the smallest free `Lattice` that resolves the last time;
-    a bare kernel, or d > 3, stays with the samples.
+    otherwise. Beyond, a law in d <= 3 gets the smallest free `Lattice` that resolves the last
+    time, unless its steps would cost more than those in sample space, which is kept to 20,000
+    samples where the kernel has to be written out.
     """
     if space is not None:
         return space
     n, dim = x.shape
-    if not isinstance(law, Law) or dim > 3:
+    if not isinstance(law, Law) or dim > 3 or not 0 < last < np.inf:
         return "samples"
-    cheap = SUMS_UP_TO if dim == 1 and law.powers(1) else MATRIX_UP_TO
-    if n <= cheap or last == 0 or not np.isfinite(last):
+    sums = dim == 1 and law.powers(1) is not None
+    if n <= (SUMS_UP_TO if sums else MATRIX_UP_TO):
         return "samples"
-    return Lattice.resolving(law, x, last)
+    possible = sums or n <= SUMS_UP_TO
+    try:
+        lattice = Lattice.resolving(law, x, last)
+    except ValueError:  # no rates, or more modes than memory
+        if possible:
+            return "samples"
+        raise
+    unknowns = (1 + dim) * (2 * lattice.cutoff + 1) ** dim
+    cost = n if sums else n**2 / FFT_COST
+    return "samples" if possible and cost < unknowns else lattice
 
 
 def choose_solver(problem: Space) -> str:
@@ -64,6 +75,6 @@ def kernel_of(law: Kernel) -> Callable[..., np.ndarray]:
     """The kernel function of a law, or the kernel itself."""
     if isinstance(law, Law):
         return law.kernel
-    if callable(law):
+    if callable(law) and not isinstance(law, type):
         return law
     raise TypeError(f"law must be a law or a kernel k(x1, x2), got {law!r}")

@@ -9,7 +9,7 @@ import scipy.linalg
 from lfp import _checks as check
 from lfp import predictions
 from lfp._checks import ArrayLike
-from lfp.choice import Initial, Space
+from lfp.choice import DENSE_UP_TO, Initial, Space
 from lfp.halving import half_times
 from lfp.losses import Loss
 from lfp.solvers.dense import without_noise
@@ -18,6 +18,7 @@ from lfp.spaces.samples import SampleSpace
 from lfp.status import Status
 from lfp.transforms import nudft
 
+ROUNDING = 1e-14  # of a spectrum, relative to its largest value
 PROBES = 8  # random vectors for a trace
 
 
@@ -173,7 +174,11 @@ class Flow:
         velocity = complete(velocity) - complete(np.zeros_like(velocity))
         moving = self._problem.fitted(velocity).reshape(len(self.ts), *self.y.shape)
         change = np.moveaxis(nudft(self.x, np.moveaxis(moving, 1, 0), xi), 0, 1)
-        return predictions.effective_rate(change, self.spectrum(xi) - nudft(self.x, self.y, xi))
+        target = nudft(self.x, self.y, xi)
+        error = self.spectrum(xi) - target
+        # what is left at the level of rounding has no rate
+        error[np.abs(error) <= ROUNDING * np.abs(target).max()] = 0
+        return predictions.effective_rate(change, error)
 
     def loss_split(self, eta: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Mean square loss below and from the frequency eta on, each `(T,)`, `(T, E)` for `(E,)`.
@@ -189,7 +194,7 @@ class Flow:
     def degrees_of_freedom(self) -> np.ndarray:
         """`tr(1 - exp(-t K/n))`, shape `(T,)`: how many of the n data the flow has fitted.
 
-        From the eigenvalues with solver="dense". Otherwise an estimate: the same flow is solved for
+        From the eigenvalues up to 1,000 unknowns. Beyond, an estimate: the same flow is solved for
         8 vectors of random signs z, and the mean of `z.h_z(X, t)` is taken (Hutchinson 1990); its
         relative standard error is at most `1/(2 sqrt(df))`.
 
@@ -199,7 +204,7 @@ class Flow:
         if self._loss is not None:
             raise ValueError("degrees_of_freedom needs loss='mse', where the flow is linear")
         problem = self._problem
-        if self.status.solver == "dense":
+        if min(len(self.x), problem.size) <= DENSE_UP_TO:
             rates = without_noise(scipy.linalg.eigvalsh(problem.symmetric[0]))
             return predictions.degrees_of_freedom(rates, self.ts) + len(problem.free_functions)
         signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(len(self.x), PROBES))

@@ -70,6 +70,8 @@ def interpolate(
         ) from None
     residual = problem.fitted(coefficients)[0] - problem.residual
     relative = float(np.linalg.norm(residual) / (np.linalg.norm(problem.residual) or 1.0))
+    if not len(eigenvalues):  # free functions take all of the data
+        eigenvalues = np.ones(1)
     validity = law.validity(x) if isinstance(law, Law) else np.nan
     # rounding of the largest eigenvalue, as the smallest one in use sees it
     used = eigenvalues[~numerically_zero(eigenvalues)]

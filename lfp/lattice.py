@@ -98,6 +98,8 @@ class Lattice:
         Raises:
             ValueError: bad arguments, d > 3, more modes than this machine's memory holds.
         """
+        if not isinstance(law, Law):
+            raise TypeError(f"law must be a law such as TwoLayer on a Lattice, got {law!r}")
         positions = check.points("x", x)
         last = check.positive("last", last)
         error = check.number("error", error, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
@@ -112,7 +114,8 @@ class Lattice:
             # seen by this cutoff: single samples, and three standard deviations of their number
             grain = (4 * cutoff + 1) ** dim / len(positions)
             peak = density + 3 * np.sqrt(density * grain) + grain
-            return last * tail_norm(law, period, cutoff, square, peak, positions.shape)
+            tail = tail_of_law(law, period, cutoff, dim, square)
+            return last * tail_norm(*tail, peak, positions.shape)
 
         low, high = LEAST_CUTOFF, 2 * LEAST_CUTOFF
         if bound(low) > error:
@@ -121,13 +124,47 @@ class Lattice:
                 check.fits_in_memory(
                     16 * (1 + dim) * (4 * high) ** dim,
                     what=f"{(1 + dim) * (2 * high + 1) ** dim:,} modes",
-                    instead="ask for an earlier last time or a larger error",
+                    instead="ask for an earlier last time, or for a lattice of your own cutoff",
                 )
             while high - low > 1:
                 middle = (low + high) // 2
                 low, high = (low, middle) if bound(middle) <= error else (middle, high)
             low = high
         return cls(period, low, kind)
+
+    def tail(
+        self, law: Law, dim: int, reach: float, square: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`|k|` beyond the cutoff and the coefficients left out there, at `|x|^2` = square.
+
+        Those of the law, and on a free lattice those of its window, where they are larger: a
+        window that the cutoff does not resolve.
+        """
+        k, rate = tail_of_law(law, float(self.period), int(self.cutoff), dim, square)
+        if self.kind == "torus":
+            return k, rate
+        near = np.arange(self.cutoff + 1, 4 * self.cutoff + 1)
+        if dim > 1:
+            near = np.unique(np.geomspace(near[0], near[-1], 60).astype(np.int64))
+        wave_numbers = np.arange(near[-1] + 1) if dim == 1 else near
+        stationary, modulated = self._windowed(law, dim, reach, wave_numbers**2)
+        size = np.abs(stationary) + square * np.abs(modulated)
+        largest = np.interp(k, near, size[-len(near) :], right=0.0)
+        return k, np.maximum(rate, largest)
+
+    def _windowed(
+        self, law: Law, dim: int, reach: float, square: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients of the windowed pieces at `|k|^2` = square."""
+        period = float(self.period)
+        stationary = windowed_transform(
+            lambda r: law.pieces(r, dim)[0], reach, period / 2, square, period, dim
+        )
+        if not law.has_divergence:
+            return stationary, np.zeros_like(stationary)
+        return stationary, windowed_transform(
+            lambda r: law.pieces(r, dim)[1], reach, period / 2, square, period, dim
+        )
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -170,37 +207,39 @@ class Lattice:
             named = {"excluded": 0.0, "free": np.inf}
             zero = float(named.get(str(self.zero_mode), self.zero_mode))
             stationary = np.concatenate([[zero], (a_rate + b_rate) / period**dim])
-            modulated = np.concatenate([[0.0], b_rate / period**dim])
+            modulated = np.concatenate([[0.0], law.has_divergence * b_rate / period**dim])
         else:
-            stationary, modulated = (
-                windowed_transform(
-                    lambda r, i=i: law.pieces(r, dim)[i], reach, period / 2, square, period, dim
-                )
-                if i == 0 or law.has_divergence
-                else np.zeros(len(square))
-                for i in (0, 1)
-            )
+            stationary, modulated = self._windowed(law, dim, reach, square)
             constant, slope = law.affine(dim)
             stationary[0] += constant
             modulated[0] += slope
         return stationary[place], modulated[place]
 
 
-def tail_norm(
-    law: Law, period: float, cutoff: int, square: float, density: float, shape: tuple[int, int]
-) -> float:
-    """A bound of the norm of K_tail(X, X)/n, K_tail being the modes beyond a cutoff.
+def tail_norm(k: np.ndarray, rate: np.ndarray, density: float, shape: tuple[int, int]) -> float:
+    """A bound of the norm of K_tail(X, X)/n, from the coefficients of the modes beyond a cutoff.
 
-    Samples close together see the largest rate times their density (relative to an even one over
-    the period), a single one the sum of all rates, at `|x|^2` = square, divided by n.
+    Samples close together see the largest coefficient times their density (relative to an even one
+    over the period), a single one the sum of all coefficients divided by n.
+
+    Args:
+        k: `|k|` from the cutoff on, ascending.
+        rate: coefficients there, times `1 + |x|^2` where the law has the divergence term.
+        density, shape: of the samples.
     """
     n, dim = shape
-    k = np.geomspace(cutoff + 1, 1e3 * (cutoff + 1), 200)
-    a_rate, b_rate = law.rates(k / period, dim)
-    rate = (a_rate + b_rate * (1 + square * law.has_divergence)) / period**dim
     sphere = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[dim]
     total = np.trapezoid(sphere * k**dim * rate, np.log(k))
-    return float(rate[0] * density + total / n)
+    return float(rate.max() * density + total / n)
+
+
+def tail_of_law(
+    law: Law, period: float, cutoff: int, dim: int, square: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """`|k|` beyond a cutoff and the law's rates there, divided by P^d, at `|x|^2` = square."""
+    k = np.geomspace(cutoff + 1, 1e3 * (cutoff + 1), 200)
+    a_rate, b_rate = law.rates(k / period, dim)
+    return k, (a_rate + b_rate * (1 + square * law.has_divergence)) / period**dim
 
 
 @lru_cache(maxsize=8)

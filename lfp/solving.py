@@ -67,7 +67,8 @@ def solve(
             dense up to 1,000 unknowns, krylov beyond.
         loss: "mse"; a number p >= 2 for `1/(p n) sum |r|^p`; "logistic"; "huber"; or a `Loss` of
             elementwise functions of the residual. All but mse (p = 2) make the flow nonlinear, and
-            are integrated on the samples by scipy's stiff Radau method with tolerance `rtol`.
+            are integrated on the samples by scipy's stiff Radau method with tolerance `rtol`; they
+            need a law without unpenalised functions.
         initial: None for zero, or the function h_ini from positions, `(m,)` when d = 1 and
             `(m, d)` otherwise, to values `(m,)` or `(m, c)`.
         rtol: error of the outputs relative to the data, root mean square, that "krylov" and
@@ -82,7 +83,8 @@ def solve(
     Raises:
         ValueError: non-finite, empty or mismatched data, bad times, unknown options, more
             unknowns than memory (with the bytes they need), a lattice too small for the data,
-            an indefinite kernel, a solver that does not converge.
+            an indefinite kernel (with "krylov" as far as the data see it), a solver that does not
+            converge.
         TypeError: arguments of a wrong kind.
 
     Source: Zhang, Luo, Ma, Xu 2021, linear frequency principle; in sample space Jacot,
@@ -104,6 +106,8 @@ def solve(
     solution, eigenvalues, error, message = _integrate(problem, record, solver, last, rtol)
     validity = law.validity(x) if isinstance(law, Law) else np.nan
     message = indefinite(eigenvalues, validity, problem.name, last) or message
+    if not len(eigenvalues):
+        eigenvalues = np.zeros(1)  # free functions take all of the data
     if message and throw:
         raise ValueError(message)
     resolved = problem.resolved_until
@@ -167,7 +171,7 @@ def _integrate(
     if solver == "dense":
         states, convert = Relaxation(*problem.symmetric), problem.from_symmetric
         eigenvalues = states.eigenvalues
-        error = min(1.0, np.finfo(float).eps * float(eigenvalues[-1]) * last)
+        error = min(1.0, np.finfo(float).eps * float(eigenvalues[-1:].sum()) * last)
     elif solver == "krylov":
         states, convert = KrylovOutputs(problem, last, rtol), problem.from_krylov
         eigenvalues, error = states.eigenvalues, states.error
@@ -178,8 +182,12 @@ def _integrate(
                 f"a larger rtol"
             )
     else:
+        matrix = problem.symmetric[0]
+        eigenvalues, error = scipy.linalg.eigvalsh(matrix) if len(matrix) else np.zeros(0), rtol
+        message = indefinite(eigenvalues, np.nan, problem.name, last)
+        if message:  # it would follow the growing mode to its last step
+            raise ValueError(message)
         states, convert = Integration(*problem.general_form(), last, rtol), problem.from_general
-        eigenvalues, error = scipy.linalg.eigvalsh(problem.symmetric[0]), rtol
     solution = Solution(
         lambda t: convert(states(t)),
         lambda t: convert(states.velocity(t)),
@@ -231,6 +239,8 @@ def _largest_eigenvalue(law: Kernel, x: np.ndarray) -> float:
     if n <= DENSE_EIGENVALUES_UP_TO:
         matrix = space.symmetric[0]
         size = len(matrix)
+        if not size:
+            return 0.0
         return float(scipy.linalg.eigvalsh(matrix, subset_by_index=[size - 1, size - 1])[0])
 
     operator = LinearOperator(

@@ -30,8 +30,8 @@ class Status:
             nonzero part where a lattice has fewer modes than there are samples, of what is
             left after eliminating the affine functions for an interpolant of a law, and
             Ritz values (what the times asked for needed) for solver="krylov".
-        validity: `(sigma_w max|x| / sigma_b)^2`, the size of the difference between the LFP
-            kernel and the exact tangent kernel; NaN when a bare kernel was given.
+        validity: what the law says about its own approximation, see `TwoLayer.validity`; NaN for
+            laws that make none and for a bare kernel.
         message: what is wrong and what helps; empty when nothing is.
     """
 
@@ -54,10 +54,17 @@ def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float
     On a lattice a truncated window may leave tiny negative eigenvalues; they count when
     they grow by more than one per cent until the last time.
     """
+    if not len(eigenvalues):  # free functions take all of the data
+        return ""
     least, rounding = float(eigenvalues[0]), rounding_of(eigenvalues)
     growth = -least * last if last > 0 else 0.0  # an infinite last time: any growth counts
     if least >= -rounding or (space == "lattice" and growth <= HARMLESS_GROWTH):
         return ""
+    if space == "lattice" and not np.isfinite(last):
+        return (
+            f"the truncated lattice kernel has the eigenvalue {least:.3g} (largest "
+            f"{eigenvalues[-1]:.3g}), so that it interpolates nothing: use a larger cutoff"
+        )
     if space == "lattice":
         return (
             f"the truncated lattice kernel has the eigenvalue {least:.3g} (largest "
@@ -70,8 +77,12 @@ def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float
             f"; the validity parameter (sigma_w max|x| / sigma_b)^2 is {validity:.3g} "
             f"and should be well below 1"
         )
+    advice = (
+        "A kernel function must be positive semidefinite, and computed in float64"
+        if np.isnan(validity)
+        else "Use a larger sigma_b, scale x down, or take the exact kernel law.ntk"
+    )
     return (
         f"the kernel is indefinite: K(X, X)/n has the eigenvalue {least:.3g} (largest "
-        f"{eigenvalues[-1]:.3g}), so the flow would blow up{parameter}. "
-        f"Use a larger sigma_b, scale x down, or take the exact kernel law.ntk"
+        f"{eigenvalues[-1]:.3g}), so the flow would blow up{parameter}. {advice}"
     )

@@ -3,19 +3,23 @@
 import numpy as np
 import scipy.linalg
 
+EMPTY = np.zeros(0), np.zeros((0, 0))
+LARGEST_EXPONENT = 600.0  # a mode that grows beyond says so without overflowing
+
 
 class Relaxation:
     """`s(t)` of `s' = q - S s`, `s(0) = 0`, for symmetric positive semidefinite S::
 
         s(t) = V diag((1 - exp(-lambda t)) / lambda) V* q,    S = V diag(lambda) V*
 
-    Exact at every time. Eigenvalues between zero and `-rounding` count as zero.
+    Exact at every time. Eigenvalues between zero and `-rounding` count as zero. S may be empty,
+    where free functions take all of the data.
     """
 
     iterations = 0
 
     def __init__(self, matrix: np.ndarray, source: np.ndarray) -> None:
-        self.eigenvalues, self.vectors = scipy.linalg.eigh(matrix)
+        self.eigenvalues, self.vectors = scipy.linalg.eigh(matrix) if len(matrix) else EMPTY
         self.source = self.vectors.T @ source  # (size, c)
         self._rates = without_noise(self.eigenvalues)
 
@@ -25,11 +29,11 @@ class Relaxation:
 
     def velocity(self, times: np.ndarray) -> np.ndarray:
         """Their derivatives, `(T, size, c)`."""
-        return self._states(np.exp(-self._rates * times[:, None]))
+        return self._states(growth(self._rates, times[:, None]))
 
     def learned(self, times: np.ndarray) -> np.ndarray:
         """S s, `(T, size, c)`."""
-        return self._states(-np.expm1(-self._rates * times[:, None]))
+        return self._states(learned_share(self._rates, times[:, None]))
 
     def _states(self, factors: np.ndarray) -> np.ndarray:
         states = (factors[:, None, :] * self.source.T) @ self.vectors.T  # (T, c, size)
@@ -43,10 +47,20 @@ class Relaxation:
         return self.vectors @ (inverse[:, None] * self.source)
 
 
+def growth(rates: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """`exp(-rate t)`."""
+    return np.exp(np.minimum(-rates * t, LARGEST_EXPONENT))
+
+
+def learned_share(rates: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """`1 - exp(-rate t)`."""
+    return -np.expm1(np.minimum(-rates * t, LARGEST_EXPONENT))
+
+
 def gains(rates: np.ndarray, t: np.ndarray) -> np.ndarray:
     """`phi_t(rate) = (1 - exp(-rate t))/rate`, t at rate 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(rates == 0, t, -np.expm1(-rates * t) / rates)
+        return np.where(rates == 0, t, learned_share(rates, t) / rates)
 
 
 def without_noise(eigenvalues: np.ndarray) -> np.ndarray:
@@ -65,10 +79,10 @@ def not_beyond(solver: str, times: np.ndarray, last: float) -> None:
 
 def numerically_zero(eigenvalues: np.ndarray) -> np.ndarray:
     """Which of the ascending eigenvalues an inverse must not use."""
-    return eigenvalues <= len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]
+    return eigenvalues <= len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1:]
 
 
 def rounding_of(eigenvalues: np.ndarray) -> float:
     """How far below zero rounding may push an eigenvalue, for eigenvalues in ascending order."""
     relative = max(1e-12, 10 * len(eigenvalues) * np.finfo(float).eps)
-    return relative * float(eigenvalues[-1])
+    return relative * float(eigenvalues[-1]) if len(eigenvalues) else 0.0

@@ -7,11 +7,13 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_limits
 
-from lfp.solvers.dense import gains, not_beyond, without_noise
+from lfp import _checks as check
+from lfp.solvers.dense import gains, growth, learned_share, not_beyond, without_noise
 
-GROWTH = 64  # vectors by which the basis grows
+FIRST = 32  # vectors for which there is room at first
 CHECK_EVERY = 4  # steps between two looks at the error
 MOST_STEPS = 1000
+HOPELESS = 30.0  # exponent of a growing mode at the last time
 
 
 class Krylov:
@@ -63,8 +65,8 @@ class Krylov:
         image = metric(start)
         self._separate = image is not start
         self._norm = _norm(start, image)
-        self._basis = np.empty((GROWTH, len(start)))
-        self._images = np.empty((GROWTH, len(start))) if self._separate else self._basis
+        self._basis = self._room(FIRST, len(start))
+        self._images = np.empty_like(self._basis) if self._separate else self._basis
         if self._norm == 0:
             self.eigenvalues, self._vectors = np.zeros(1), np.zeros((1, 1))
             self._basis[0] = 0.0
@@ -85,18 +87,28 @@ class Krylov:
             defect = self._norm * norm * abs(self._reduced(np.array([last]), gains)[0, -1])
             self.error = 0.0 if invariant else factor * defect
             self.converged = self.error <= accuracy
-            if self.converged or self.iterations == MOST_STEPS:
+            # a growing mode only grows faster; what to say about it is the caller's business
+            explodes = -self.eigenvalues[0] * last > HOPELESS
+            if self.converged or explodes or self.iterations == MOST_STEPS:
                 return
+
+    def _room(self, vectors: int, size: int) -> np.ndarray:
+        check.fits_in_memory(
+            8 * vectors * size * (2 if self._separate else 1),
+            what=f"{vectors:,} Krylov vectors of {size:,} unknowns",
+            instead="use fewer modes, or an earlier last time",
+        )
+        return np.empty((vectors, size))
 
     def _append(self, vector: np.ndarray, image: np.ndarray, norm: float) -> None:
         count = self.iterations
         if count == len(self._basis):
-            self._basis = np.concatenate([self._basis, np.empty_like(self._basis)])
-            self._images = (
-                np.concatenate([self._images, np.empty_like(self._images)])
-                if self._separate
-                else self._basis
-            )
+            wider = self._room(2 * count, self._basis.shape[1])
+            wider[:count] = self._basis
+            images = np.empty_like(wider) if self._separate else wider
+            if self._separate:
+                images[:count] = self._images
+            self._basis, self._images = wider, images
         np.divide(vector, norm, out=self._basis[count])
         if self._separate:
             np.divide(image, norm, out=self._images[count])
@@ -128,11 +140,11 @@ class Krylov:
 
     def velocity(self, times: np.ndarray) -> np.ndarray:
         """Their derivatives, `(T, size)`."""
-        return self._states(times, lambda rates, t: np.exp(-rates * t))
+        return self._states(times, growth)
 
     def learned(self, times: np.ndarray) -> np.ndarray:
         """M c, `(T, size)`."""
-        return self._states(times, lambda rates, t: -np.expm1(-rates * t))
+        return self._states(times, learned_share)
 
     def _states(self, times: np.ndarray, function: Callable[..., np.ndarray]) -> np.ndarray:
         not_beyond("krylov", times, self.last)

@@ -41,11 +41,13 @@ class Gram:
         low, high = x.min(axis=0), x.max(axis=0)
         margin = 2 * _bandwidth(period, (high - low).max())  # one for each factor x
         one_pass = self.dim == 1 and len(x) >= ONE_PASS_FROM and margin <= 2 * cutoff + 1024
+        # values share a pass with measures of order one, and rounding with them
+        scale = np.array([max(-column.min(), column.max()) or 1.0 for column in residual.T])
         if one_pass and blocks == 2:
-            moments, right = self._one_pass(x, residual, margin)
+            moments, right = self._one_pass(x, residual, scale, margin)
         else:
-            moments, right = self._passes(x, residual)
-        self.right = right  # (blocks, modes, c)
+            moments, right = self._passes(x, residual, scale)
+        self.right = right * scale  # (blocks, modes, c)
         wide = HalfSpectrum(2 * cutoff, self.dim, self.padded)
         fields = {pair: wide.values(moment) for pair, moment in moments.items()}
         self._fields = [
@@ -68,7 +70,9 @@ class Gram:
             product[:] = self._spectrum.vector(total)
         return result
 
-    def _passes(self, x: np.ndarray, residual: np.ndarray) -> tuple[dict, np.ndarray]:
+    def _passes(
+        self, x: np.ndarray, residual: np.ndarray, scale: np.ndarray
+    ) -> tuple[dict, np.ndarray]:
         """The transforms one after the other, two in a pass."""
         n, factors = len(x), [np.ones(len(x)), *x.T][: self.blocks]
         pairs = [(a, b) for a in range(self.blocks) for b in range(a, self.blocks)]
@@ -79,7 +83,7 @@ class Gram:
             which, j = item
             if isinstance(which, tuple):
                 return factors[which[0]] * factors[which[1]]
-            return factors[which] * residual[:, j]
+            return factors[which] * (residual[:, j] / scale[j])
 
         transform = LatticeModes(x, self.period, 2 * self.cutoff)
         moments: dict = {}
@@ -97,7 +101,7 @@ class Gram:
         return moments, right
 
     def _one_pass(
-        self, x: np.ndarray, residual: np.ndarray, margin: int
+        self, x: np.ndarray, residual: np.ndarray, scale: np.ndarray, margin: int
     ) -> tuple[dict, np.ndarray]:
         """All transforms in d = 1 from those of 1 and u."""
         n, wide = len(x), 2 * self.cutoff + margin
@@ -110,7 +114,7 @@ class Gram:
         right = np.empty((2, self.modes, residual.shape[1]))
         moments: dict = {}
         for j, column in enumerate(residual.T):
-            strengths.imag = column
+            strengths.imag = column / scale[j]
             ones, values = split_pair(transform(strengths) / n)
             right[0, :, j] = to_real(truncate(values, self.cutoff, 1))
             right[1, :, j] = _times(to_real(values), by_x, self.cutoff)

@@ -49,10 +49,10 @@ class ModalSpace:
         self.weights = np.where(np.isinf(weights), 0.0, weights).ravel()
         self.gram = Gram(x, residual, self.period, self.cutoff, self.blocks)
         self._eliminate_free()
-        square = check.largest_square(x)
-        tail = tail_norm(law, self.period, self.cutoff, square, self.gram.norm, x.shape)
+        tail = lattice.tail(law, dim, self.reach, check.largest_square(x))
+        left_out = tail_norm(*tail, self.gram.norm, x.shape)
         # by Duhamel's formula the modes left out change the output by at most t |K_tail|/n
-        self.resolved_until = DISCRETISATION_ERROR / tail
+        self.resolved_until = DISCRETISATION_ERROR / left_out if left_out > 0 else np.inf
 
     def _eliminate_free(self) -> None:
         """Columns of T for the free functions, and the right side without their part."""
@@ -61,11 +61,11 @@ class ModalSpace:
         unit[np.arange(len(self.free)), self.free] = 1.0
         self._columns = np.stack([self._full_product(e) for e in unit] or [np.zeros(self.size)])
         self._columns = self._columns[: len(self.free)]
-        self._corner = self._columns[:, self.free]
+        # free functions may coincide on the samples: a pseudo-inverse takes any of them
+        self._inverse = np.linalg.pinv(self._columns[:, self.free], rcond=1e-13, hermitian=True)
         self._free_right = right[self.free]
         if len(self.free):
-            gain = scipy.linalg.solve(self._corner, self._free_right, assume_a="pos")
-            right = right - self._columns.T @ gain
+            right = right - self._columns.T @ (self._inverse @ self._free_right)
         self.right = right  # (size, c)
 
     def _full_product(self, coefficients: np.ndarray) -> np.ndarray:
@@ -75,8 +75,7 @@ class ModalSpace:
         """T c, free functions eliminated, for a vector c of shape `(size,)`."""
         result = self._full_product(vector)
         if len(self.free):
-            gain = scipy.linalg.solve(self._corner, self._columns @ vector, assume_a="pos")
-            result -= gain @ self._columns
+            result -= (self._inverse @ (self._columns @ vector)) @ self._columns
         return result
 
     def error_factor(self, last: float) -> float:
@@ -166,12 +165,7 @@ class ModalSpace:
         """Put in the free functions, which hold their part of the residual at zero."""
         if len(self.free):
             rest = self._free_right - np.einsum("ps,tsc->tpc", self._columns, coefficients)
-            shape = rest.shape
-            solved = scipy.linalg.solve(
-                self._corner, np.moveaxis(rest, 1, 0).reshape(shape[1], -1), assume_a="pos"
-            )
-            free = np.moveaxis(solved.reshape(shape[1], shape[0], shape[2]), 0, 1)
-            coefficients[:, self.free] = free
+            coefficients[:, self.free] = self._inverse @ rest
         return coefficients
 
     def complex_blocks(self, coefficients: np.ndarray) -> np.ndarray:

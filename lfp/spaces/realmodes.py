@@ -74,9 +74,7 @@ class HalfSpectrum:
         spectrum = np.zeros(self.shape, dtype=np.complex128)
         flat = spectrum.reshape(-1)
         flat[0] = real[0]
-        modes = np.empty(half, dtype=np.complex128)
-        modes.real = real[1 : half + 1] * np.sqrt(0.5)
-        modes.imag = real[half + 1 :] * self._turn
+        modes = real[1 : half + 1] * np.sqrt(0.5) + 1j * (real[half + 1 :] * self._turn)
         flat[self._place] = modes
         flat[self._mirror] = flat[self._plane].conj()
         return np.asarray(scipy.fft.irfftn(spectrum, self.grid, norm="forward", overwrite_x=True))

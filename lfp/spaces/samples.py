@@ -12,6 +12,7 @@ from lfp.solvers.dense import Relaxation
 from lfp.spaces.prefix import PowerSums
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
+ASYMMETRY = 1e-5  # of a kernel: more than float32 would cause
 
 
 class SampleSpace:
@@ -68,6 +69,11 @@ class SampleSpace:
             instead="use space=lfp.Lattice(...) in d = 1, 2 or 3, or fewer samples",
         )
         gram = kernel_matrix(self.kernel, self.x, self.x)
+        gap, size = np.abs(gram - gram.T).max(), np.abs(gram).max()
+        if gap > ASYMMETRY * size:
+            raise ValueError(
+                f"law(x1, x2) must be symmetric, got |K - K^T| = {gap:.3g} where |K| = {size:.3g}"
+            )
         return (gram + gram.T) / (2 * n)
 
     @cached_property
@@ -90,7 +96,10 @@ class SampleSpace:
 
     def start(self, output: int) -> np.ndarray:
         """q, for a Krylov basis of S in the usual inner product."""
-        return self._complement(self.residual[:, output] / np.sqrt(len(self.x)))
+        source = self.residual[:, output] / np.sqrt(len(self.x))
+        rest = self._complement(source)
+        # free functions that take all of the data leave rounding
+        return rest if np.linalg.norm(rest) > 1e-14 * np.linalg.norm(source) else 0 * rest
 
     def multiply(self, vector: np.ndarray, image: np.ndarray) -> np.ndarray:
         """S v."""

@@ -84,9 +84,20 @@ def test_more_unknowns_than_memory_are_refused_with_their_bytes():
     ):
         lfp.solve(LAW.ntk, many, many, [1.0])
     with pytest.raises(ValueError, match=r"bytes for .* modes.*earlier last time"):
-        lfp.solve(LAW, many, many, [1e30])
+        lfp.solve(LAW, np.stack([many, many**2], axis=1), many, [1e30])
     with pytest.raises(ValueError, match=r"bytes for 1,449,868,388 modes.*smaller cutoff"):
         lfp.solve(LAW, np.ones((3, 3)), Y[:3], [1.0], space=lfp.Lattice(6.0, 356))
+
+
+def test_kernels_are_symmetric_float64_functions_and_laws_are_not_classes():
+    with pytest.raises(ValueError, match=r"law\(x1, x2\) must be symmetric, got"):
+        lfp.solve(lambda p, q: p[:, None] + 0 * q, X, Y, [1.0])
+    with pytest.raises(ValueError, match="must be positive semidefinite, and computed in float64"):
+        lfp.solve(lambda p, q: -np.exp(-((p[:, None] - q) ** 2)), X, Y, [1.0])
+    with pytest.raises(TypeError, match="law must be a law or a kernel"):
+        lfp.solve(lfp.TwoLayer, X, Y, [1.0])
+    with pytest.raises(TypeError, match="law"):
+        lfp.Lattice.resolving(LAW.ntk, X, 1.0)
 
 
 def test_evaluation_points_must_fit_the_samples():

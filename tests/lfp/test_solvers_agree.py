@@ -7,7 +7,7 @@ import scipy.linalg
 from hypothesis import given, settings
 
 import lfp
-from lfp.choice import make_space
+from lfp.choice import choose_space, make_space
 from lfp.solvers.krylov import Krylov
 from lfp.spaces.prefix import PowerSums
 
@@ -304,3 +304,128 @@ def test_integrator_that_gives_up_says_so(monkeypatch):
     monkeypatch.setattr("lfp.solvers.ode.STEPS", 3)
     with pytest.raises(ValueError, match=r"Radau method stopped.*3 steps are not enough.*larger"):
         lfp.solve(law, x, y, [1e4], solver="ode", throw=False)
+
+
+@pytest.mark.parametrize("zero_mode", ["excluded", "free", 2.0])
+@pytest.mark.parametrize(
+    "law",
+    [*LAWS.values(), lfp.TwoLayer(divergence=False), lfp.TwoLayer("tanh"), lfp.TwoLayer("sin")],
+    ids=str,
+)
+def test_torus_is_the_sum_over_its_modes(law, zero_mode):
+    """Written out from the rates alone."""
+    x, y = points("random", 50, 1)
+    ts, k = np.array([0.1, 10.0, 1e3]), np.arange(1, 41) / 6.0
+    a_rate, b_rate = law.rates(k, 1)
+    waves = 2 * np.cos(2 * np.pi * (x - x.T)[..., None] * k) / 6.0
+    kernel = waves @ (a_rate + b_rate) + law.has_divergence * (x @ x.T) * (waves @ b_rate)
+    kernel += 2.0 if zero_mode == 2.0 else 0.0
+    start = np.zeros(50)
+    if zero_mode == "free":
+        start += y.mean()
+        kernel = kernel - kernel.mean(axis=0)
+        kernel = kernel - kernel.mean(axis=1)[:, None]
+    values, vectors = np.linalg.eigh(kernel / 50)
+    decay = np.exp(-values * ts[:, None])
+    expected = y - (decay * (vectors.T @ (y - start))) @ vectors.T
+    for solver in ("dense", "krylov"):
+        lattice = lfp.Lattice(6.0, 40, "torus", zero_mode)
+        flow = lfp.solve(law, x, y, ts, space=lattice, solver=solver)
+        np.testing.assert_allclose(flow.fitted, expected, atol=1e-8)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(-80, 80), st.sampled_from(["samples", "modes"]), st.sampled_from([60, 25_000]))
+def test_flow_is_homogeneous_in_the_data_at_any_scale(exponent, where, n):
+    law, (x, y) = lfp.TwoLayer(), points("random", n, 1)
+    space = lfp.Lattice(6.0, 84) if where == "modes" else "samples"
+    ts = np.array([0.1, 1e3])
+    flow = lfp.solve(law, x, y, ts, space=space, solver="krylov")
+    scaled = lfp.solve(law, x, y * 10.0**exponent, ts, space=space, solver="krylov")
+    at = x[:5]
+    np.testing.assert_allclose(scaled(at) / 10.0**exponent, flow(at), atol=1e-7)
+
+
+@pytest.mark.parametrize("law", [lfp.PowerLaw(3.5), lfp.PowerLaw(2.0), LAWS["simplified"]], ids=str)
+@pytest.mark.parametrize("space", ["samples", lfp.Lattice(6.0, 84)], ids=str)
+@pytest.mark.parametrize("solver", ["dense", "krylov", "ode"])
+@pytest.mark.parametrize("x", [[0.3], [0.1, 0.5], [0.2, 0.2]], ids=str)
+def test_data_that_free_functions_take_are_learned_at_once(law, space, solver, x):
+    y = np.array([1.0, 2.0][: len(x)]) if len(set(x)) == len(x) else np.ones(len(x))
+    flow = lfp.solve(law, x, y, [1e-3, 50.0], space=space, solver=solver)
+    if len(x) == 1 or law != lfp.PowerLaw(2.0):
+        np.testing.assert_allclose(flow.fitted, np.stack([y, y]), atol=1e-7)
+    assert flow.loss[-1] <= flow.loss[0] + 1e-12
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "sigmoid", "softplus", "gaussian", "sin"])
+def test_any_activation_is_solved_by_default_and_on_every_lattice(name):
+    law, (x, y) = lfp.TwoLayer(name), points("random", 6000, 1)
+    flow = lfp.solve(law, x, y, [1.0, 100.0])
+    assert flow.status.space == "lattice"
+    assert flow.status.resolved_until >= 100.0
+    exact = lfp.solve(law, x[:200], y[:200], [1.0, 100.0], space="samples")
+    on_lattice = lfp.solve(law, x[:200], y[:200], [1.0, 100.0], space=flow.status.lattice)
+    assert relative(on_lattice.fitted, exact.fitted, y[:200]).max() <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("law", "dim", "lattice"),
+    [
+        (lfp.TwoLayer("softplus", sigma_b=30.0), 3, lfp.Lattice(10.4, 8)),
+        (lfp.TwoLayer(sigma_w=5.0, sigma_b=150.0), 3, lfp.Lattice(10.4, 8)),
+        (lfp.TwoLayer("tanh"), 2, lfp.Lattice(8.5, 16)),
+        (lfp.TwoLayer("gaussian"), 3, lfp.Lattice(9.0, 12)),
+        (lfp.TwoLayer("sin"), 1, lfp.Lattice(6.0, 20)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_lattice_with_an_unresolved_window_says_until_when(law, dim, lattice, seed):
+    x = points("random", 60, dim, seed)[0]
+    y = np.sign(np.sin(7 * x[:, 0]))
+    until = lfp.solve(law, x, y, [1e9], space=lattice, throw=False).status.resolved_until
+    ts = until * np.array([0.1, 1.0])
+    outputs = lfp.solve(law, x, y, ts, space=lattice, throw=False).fitted
+    exact = lfp.solve(law, x, y, ts, space="samples", throw=False).fitted
+    assert relative(outputs, exact, y).max() <= 0.01
+
+
+def test_the_choice_keeps_to_the_samples_where_a_lattice_would_cost_more():
+    law = lfp.TwoLayer()
+    in_space, on_line = points("random", 5001, 3)[0], points("random", 20_001, 1)[0]
+    assert choose_space(law, None, in_space, 20.0) == "samples"
+    assert choose_space(law, None, in_space, 1e6) == "samples"
+    assert choose_space(law, None, on_line, 2e8) == "samples"
+    assert (
+        choose_space(lfp.TwoLayer("sin", weights="fixed"), None, on_line[:6000], 1.0) == "samples"
+    )
+    assert choose_space(law, None, on_line, 100.0).cutoff == 84
+
+
+def test_growing_modes_are_reported_without_warnings_or_nan():
+    law, (x, y) = lfp.TwoLayer(sigma_w=4.0, sigma_b=1.0), points("random", 100, 1)
+    for space in ("samples", lfp.Lattice(6.0, 84)):
+        for solver in ("dense", "krylov"):
+            options = dict(space=space, solver=solver)
+            flow = lfp.solve(law, x, y, [1.0, 1e4], throw=False, **options)
+            assert flow.status.message
+            assert np.isfinite(flow.fitted).all()
+            with pytest.raises(ValueError, match="eigenvalue -"):
+                lfp.solve(law, x, y, [1.0, 1e4], **options)
+    with pytest.raises(ValueError, match="indefinite"):
+        lfp.solve(law, x, y, [1.0, 1e4], solver="ode")
+
+
+@pytest.mark.parametrize("space", ["samples", lfp.Lattice(6.0, 300)], ids=str)
+def test_krylov_holds_to_ten_decades(space):
+    """The lattice has negative coefficients; dense eigenvalues are good to 1e-16 of the largest."""
+    law, (x, y) = lfp.TwoLayer(), points("random", 400, 1)
+    ts = lfp.times(law, x, decades=10, points=11)
+    exact = lfp.solve(law, x, y, ts, space=space, solver="dense", throw=False)
+    krylov = lfp.solve(law, x, y, ts, space=space, solver="krylov", throw=False)
+    if space != "samples":
+        assert (lfp.Lattice.coefficients(space, law, 1, space.reach(x))[0] < 0).sum() > 10
+    rounding = 1e-16 * np.logspace(0, 10, 11)
+    error = relative(krylov.fitted, exact.fitted, y)
+    assert (error <= 1e-8 + rounding).all()
