@@ -66,7 +66,7 @@ class HalfSpectrum:
 
     def _flat(self, k: np.ndarray) -> np.ndarray:
         """Where the modes k are in the flattened half spectrum."""
-        return np.ravel_multi_index(tuple((k % self.grid[0]).T), self.shape)
+        return np.asarray(np.ravel_multi_index(tuple((k % self.grid[0]).T), self.shape))
 
     def values(self, real: np.ndarray) -> np.ndarray:
         """Values on the grid of the function with the real vector `(M,)`."""
@@ -86,6 +86,6 @@ class HalfSpectrum:
         half = len(modes)
         real = np.empty(2 * half + 1)
         real[0] = spectrum[0].real
-        real[1 : half + 1] = modes.real * np.sqrt(2)
-        real[half + 1 :] = modes.imag * (2 * self._turn)
+        real[1 : half + 1] = np.real(modes) * np.sqrt(2)
+        real[half + 1 :] = np.imag(modes) * (2 * self._turn)
         return real
