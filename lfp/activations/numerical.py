@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lfp.activations.closed import Activation, Function
-from lfp.activations.piecewise import Piecewise, autocorrelation, fit, graded
+from lfp.activations.piecewise import FINEST, Piecewise, autocorrelation, fit, graded
 
 FARTHEST = 2.0**12
 AFFINE = 1e-12
@@ -66,12 +66,27 @@ def numerical(value: Callable) -> Activation:
         left=left,
         right=right,
         reach=reach,
-        # what needs degree 19 is integrated by as many nodes on twice the width; no rule of
-        # ours resolves a kink
-        width=2 * finest if (finest := float(np.diff(polynomials.edges).min())) > 0.1 else 1.0,
+        width=_width(polynomials.edges),
         error=error,
         edges=polynomials.edges,
     )
+
+
+def _width(edges: np.ndarray) -> float:
+    """Width of panels that resolve sigma, kinks apart, which no rule of ours resolves.
+
+    What needs degree 19 is integrated by as many nodes on twice the width. Panels that shrink
+    towards a kink are as wide as they are far from it; narrower ones belong to a feature, and
+    so do two kinks close to each other.
+    """
+    widths = np.diff(edges)
+    kinks = ((edges[:-1] + edges[1:]) / 2)[widths <= FINEST]
+    if not kinks.size:
+        return float(2 * widths.min())
+    far = np.abs(edges[:, None] - kinks).min(axis=1)
+    narrow = widths[np.minimum(far[:-1], far[1:]) > 1.5 * widths]
+    between = np.diff(kinks)[np.diff(kinks) > 10 * FINEST]  # one kink may fill two panels
+    return float(min(1.0, 2 * narrow.min(initial=np.inf), between.min(initial=np.inf)))
 
 
 def _evaluated(name: str, function: Callable) -> Function:

@@ -8,6 +8,7 @@ from lfp.distributions import Distribution
 from lfp.quadrature import CHUNK, panels
 
 PAIRS_UP_TO = 10_000  # of them, in d = 2; beyond, features in common are faster
+NARROWEST = 1 / 16  # panels; with narrower ones a point takes minutes
 BIAS_END = 8.5  # in standard deviations: what lies beyond weighs 2e-17
 
 

@@ -237,7 +237,7 @@ class TwoLayer(Law):
         the two preactivations of each pair in d >= 3, and in d = 2 up to 10,000 pairs, which
         takes milliseconds a pair. Its relative error is below 1e-10 for analytic activations.
         For those with kinks, where it is not closed, it is about 1e-4 of the second part, and
-        1e-3 pair by pair.
+        1e-3 pair by pair. Time and memory grow as the features of sigma become narrow.
 
         Args:
             x1, x2: positions `(n1, d)` and `(n2, d)`, or `(n1,)` and `(n2,)` when d = 1.
@@ -247,7 +247,8 @@ class TwoLayer(Law):
 
         Raises:
             ValueError: non-finite or empty positions, different dimensions, d >= 3 where w is
-                not Gaussian and sigma not a sine.
+                not Gaussian and sigma not a sine, a sigma with features too narrow for the
+                quadrature (below about 1/30).
         """
         x1, x2 = pair(x1, x2)
         of_a, of_b, square = self._measures(x1.shape[1])
@@ -264,10 +265,17 @@ class TwoLayer(Law):
             sigma_b = float(self.sigma_b)
             values = radial.sine(of_a, 1, sigma_b, x1, x2)
             return values, radial.sine(of_b, -1, sigma_b, x1, x2)
-        if self.weights == "gaussian":
-            if sigma == NAMED.get(sigma.name) and sigma.name in ntk_closed.CLOSED:
-                moments = ntk_closed.pairs(x1, x2, float(self.sigma_w), float(self.sigma_b))
-                return ntk_closed.CLOSED[sigma.name](moments)
+        gaussian, closed = self.weights == "gaussian", ntk_closed.CLOSED.get(sigma.name)
+        if gaussian and closed is not None and sigma == NAMED[sigma.name]:
+            moments = ntk_closed.pairs(x1, x2, float(self.sigma_w), float(self.sigma_b))
+            return closed(moments)
+        if sigma.width < ntk_quadrature.NARROWEST:
+            raise ValueError(
+                f"ntk cannot resolve activation {sigma.name!r}, which needs panels of width "
+                f"{sigma.width:.2g}, at least {ntk_quadrature.NARROWEST:g} is possible; use "
+                f"kernel"
+            )
+        if gaussian:
             few = len(x1) * len(x2) <= ntk_quadrature.PAIRS_UP_TO
             if d > 2 or (d == 2 and few):
                 return ntk_quadrature.by_pairs(

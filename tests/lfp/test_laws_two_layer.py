@@ -428,6 +428,39 @@ def test_exact_kernels_agree_whichever_way_they_are_computed(name):
     np.testing.assert_allclose(by_function.ntk(x, x), law.ntk(x, x), rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("kink", [None, 0.37])
+def test_ntk_resolves_narrow_features(kink):
+    """On the diagonal the preactivation is one Gaussian variable."""
+
+    def value(z):
+        bend = 0 if kink is None else np.maximum(z - kink, 0) / 10
+        return np.tanh(10 * z) + bend
+
+    law, position = lfp.TwoLayer(value, sigma_b=2.0), 0.4
+    deviation = np.hypot(2.0, position)
+    z, weights = composite(deviation * np.linspace(-9, 9, 601))
+    weights *= np.exp(-((z / deviation) ** 2) / 2) / (np.sqrt(2 * np.pi) * deviation)
+    slope = 10 / np.cosh(10 * z) ** 2 + (0 if kink is None else (z > kink) / 10)
+    expected = weights @ value(z) ** 2 + (1 + position**2) * (weights @ slope**2)
+    rtol = 1e-10 if kink is None else 1e-4
+    assert law.ntk([position], [position])[0, 0] == pytest.approx(expected, rel=rtol)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda z: np.tanh(100 * z),
+        lambda z: np.tanh(100 * z) + np.maximum(z - 0.37, 0),
+        lambda z: np.clip(100 * z, -1, 1),
+    ],
+)
+def test_ntk_refuses_features_that_it_cannot_resolve(value):
+    law = lfp.TwoLayer(value)
+    assert np.isfinite(law.kernel([0.0], [0.5])).all()
+    with pytest.raises(ValueError, match=r"ntk cannot resolve activation '<lambda>'.*use kernel"):
+        law.ntk([0.0], [0.5])
+
+
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_affine_part_is_what_the_asymptotes_leave(weights):
     expected = {
