@@ -83,8 +83,10 @@ class Simplified(Law):
     def powers(self, dim: check.Integer) -> tuple[float, float, float]:
         """`(c_3, c_1, 0)`; in d = 1 they are `scale (r2 + w2)/12` and `scale r2w2/2`::
 
-        c_3 = scale (r2 + w2) Gamma(d/2) / (12 sqrt(pi) Gamma((d+3)/2)),
-        c_1 = scale r2w2 Gamma(d/2) / (2 sqrt(pi) Gamma((d+1)/2))
+            c_3 = scale (r2 + w2) Gamma(d/2) / (12 sqrt(pi) Gamma((d+3)/2)),
+            c_1 = scale r2w2 Gamma(d/2) / (2 sqrt(pi) Gamma((d+1)/2))
+
+        The third is 0, there being no divergence term.
         """
         d = check.integer("dim", dim, least=1)
         front = self.scale / np.sqrt(np.pi)
