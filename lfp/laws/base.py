@@ -21,14 +21,19 @@ class Law(ABC):
     `(c_1, c_x)`, `pieces` are `(k_s, k_m)`: away from xi = 0, A + B is the Fourier transform of
     k_s, and B, for a law with the divergence term, that of k_m.
 
-    A law of one's own is a subclass with the abstract methods below. Its `rates` are checked
-    whenever they are called: ValueError where one is negative or not a number.
+    A law of one's own is a subclass with the abstract methods below. What its `rates`, `affine`
+    and `pieces` return is checked at every call: ValueError where it is not a pair of the
+    right shape, where something is not a number, or a rate is negative.
     """
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "rates" in cls.__dict__:
-            cls.rates = _checked(cls.rates)
+            cls.rates = _checked_rates(cls.rates)
+        if "affine" in cls.__dict__:
+            cls.affine = _checked_affine(cls.affine)
+        if "pieces" in cls.__dict__:
+            cls.pieces = _checked_pieces(cls.pieces)
 
     @abstractmethod
     def rates(self, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
@@ -93,24 +98,67 @@ def nonzero_frequency(xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, in
     return frequency, d
 
 
-def _checked(rates: Callable) -> Callable:
+def _checked_rates(rates: Callable) -> Callable:
     """`rates` of a subclass, with a check of what it returns."""
 
     @functools.wraps(rates)
     def checked(self: Law, xi: ArrayLike, dim: check.Integer) -> tuple[np.ndarray, np.ndarray]:
         result = rates(self, xi, dim)
+        _check_pair(f"{type(self).__name__}.rates", result, np.shape(xi))
         for name, rate in zip("AB", result, strict=True):
             bad = ~(np.asarray(rate) >= 0)  # NaN too
             if bad.any():
-                where = np.broadcast_to(np.asarray(xi), bad.shape)[bad].flat[0]
                 raise ValueError(
                     f"the rates of a law must not be negative, got {name} = "
-                    f"{np.asarray(rate)[bad].flat[0]} at xi = {where} from "
+                    f"{np.asarray(rate)[bad].flat[0]} at xi = {np.asarray(xi)[bad].flat[0]} from "
                     f"{type(self).__name__}.rates"
                 )
         return result
 
     return checked
+
+
+def _checked_affine(affine: Callable) -> Callable:
+    """`affine` of a subclass, with a check of what it returns."""
+
+    @functools.wraps(affine)
+    def checked(self: Law, dim: check.Integer) -> tuple[float, float]:
+        result = affine(self, dim)
+        _check_pair(f"{type(self).__name__}.affine", result, ())
+        if np.isnan(result).any():
+            raise ValueError(f"{type(self).__name__}.affine must return numbers, got {result}")
+        return result
+
+    return checked
+
+
+def _checked_pieces(pieces: Callable) -> Callable:
+    """`pieces` of a subclass, with a check of what it returns."""
+
+    @functools.wraps(pieces)
+    def checked(self: Law, distance: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+        result = pieces(self, distance, dim)
+        _check_pair(f"{type(self).__name__}.pieces", result, np.shape(distance))
+        bad = np.isnan(result).any(axis=0)
+        if bad.any():
+            raise ValueError(
+                f"{type(self).__name__}.pieces must return numbers, got nan at distance "
+                f"{np.asarray(distance)[bad].flat[0]}"
+            )
+        return result
+
+    return checked
+
+
+def _check_pair(method: str, result: object, shape: tuple[int, ...]) -> None:
+    """Raise unless a user's method returned two arrays, or numbers, of this shape."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ValueError(f"{method} must return a tuple of two, got {type(result).__name__}")
+    for values in result:
+        real = isinstance(values, (np.ndarray, np.number, float, int))
+        if not real or np.shape(values) != shape or np.asarray(values).dtype.kind not in "fiu":
+            got = f"shape {np.shape(values)}" if real else type(values).__name__
+            raise ValueError(f"{method} must return two real arrays of shape {shape}, got {got}")
 
 
 def pair(x1: ArrayLike, x2: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

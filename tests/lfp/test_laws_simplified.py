@@ -144,3 +144,34 @@ def test_rates_of_a_users_law_are_checked():
         Own(lambda xi: 2 - xi).rates([1.0, 3.0], 1)
     with pytest.raises(ValueError, match=r"must not be negative, got B = nan at xi = 1.0 from Own"):
         Own(lambda xi: xi * np.nan).rates([1.0, 3.0], 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "message"),
+    [
+        ("rates", np.ones(2), "Own.rates must return a tuple of two, got ndarray"),
+        ("rates", (np.ones(2),), "Own.rates must return a tuple of two, got tuple"),
+        ("rates", (np.ones(2), 0.0), r"Own.rates must return two real arrays of shape \(2,\)"),
+        ("rates", ([1.0, 1.0], np.ones(2)), r"two real arrays of shape \(2,\), got list"),
+        ("rates", (np.ones(2), 1j * np.ones(2)), "Own.rates must return two real arrays"),
+        ("affine", 1.0, "Own.affine must return a tuple of two, got float"),
+        ("affine", (1.0, np.nan), r"Own.affine must return numbers, got \(1.0, nan\)"),
+        ("affine", (1.0, np.ones(2)), r"Own.affine .* of shape \(\), got shape \(2,\)"),
+        ("pieces", np.ones(2), "Own.pieces must return a tuple of two, got ndarray"),
+        ("pieces", (np.ones(2), np.ones(3)), r"Own.pieces .* shape \(2,\), got shape \(3,\)"),
+        ("pieces", (np.array([1, np.nan]), np.ones(2)), "numbers, got nan at distance 0.5"),
+    ],
+)
+def test_what_a_users_law_returns_is_checked(method, result, message):
+    overridden = type("Own", (Own,), {method: lambda *_: result})
+    arguments = (1,) if method == "affine" else (np.array([0.1, 0.5]), 1)
+    with pytest.raises(ValueError, match=message):
+        getattr(overridden(np.ones_like), method)(*arguments)
+
+
+def test_methods_of_a_law_know_their_arguments_by_name():
+    law = lfp.TwoLayer()
+    r = np.array([0.1, 0.5])
+    assert law.affine(dim=1) == law.affine(1)
+    np.testing.assert_array_equal(law.rates(xi=r, dim=1), law.rates(r, 1))
+    np.testing.assert_array_equal(law.pieces(distance=r, dim=1), law.pieces(r, 1))
