@@ -82,6 +82,8 @@ def time_points(name: str, value: ArrayLike) -> np.ndarray:
 
 def largest_square(x: np.ndarray) -> float:
     """Largest `|x|^2` of positions `(n, d)`, column by column: rows of one entry are slow."""
+    if x.shape[1] == 1:
+        return float(max(-x.min(), x.max()) ** 2)
     return float(np.max(sum(column**2 for column in x.T)))
 
 

@@ -44,7 +44,7 @@ class Gram:
         # values share a pass with measures of order one, and rounding with them
         scale = np.array([max(-column.min(), column.max()) or 1.0 for column in residual.T])
         if one_pass and blocks == 2:
-            moments, right = self._one_pass(x, residual, scale, margin)
+            moments, right = self._one_pass(x, residual, scale, margin, (low[0], high[0]))
         else:
             moments, right = self._passes(x, residual, scale)
         self.right = right * scale  # (blocks, modes, c)
@@ -101,7 +101,7 @@ class Gram:
         return moments, right
 
     def _one_pass(
-        self, x: np.ndarray, residual: np.ndarray, scale: np.ndarray, margin: int
+        self, x: np.ndarray, residual: np.ndarray, scale: np.ndarray, margin: int, bounds: tuple
     ) -> tuple[dict, np.ndarray]:
         """All transforms in d = 1 from those of 1 and u."""
         n, wide = len(x), 2 * self.cutoff + margin
@@ -109,12 +109,12 @@ class Gram:
         strengths = np.empty(n, dtype=np.complex128)
         strengths.real = 1.0
         size = _fast_size(2 * wide + 1)
-        by_x = _smooth_position(size, self.period, x.min(), x.max())
+        by_x = _smooth_position(size, self.period, *bounds)
         inner = 2 * self.cutoff
         right = np.empty((2, self.modes, residual.shape[1]))
         moments: dict = {}
         for j, column in enumerate(residual.T):
-            strengths.imag = column / scale[j]
+            np.divide(column, scale[j], out=np.imag(strengths))
             ones, values = split_pair(transform(strengths) / n)
             right[0, :, j] = to_real(truncate(values, self.cutoff, 1))
             right[1, :, j] = _times(to_real(values), by_x, self.cutoff)
