@@ -6,10 +6,11 @@ from scipy.spatial.distance import cdist
 from lfp.activations import Activation, Function
 from lfp.activations.piecewise import Piecewise
 from lfp.distributions import Distribution
-from lfp.quadrature import CHUNK, tabulated
+from lfp.quadrature import CHUNK, ORDER, tabulated
 
 SETTLED, ENOUGH = 1e-5, 1e-3  # changes at which the mean of an oscillating power is taken
 HALVINGS = 9
+TRIED = 3  # halvings after which a wave that the last one does not follow is given up
 ROUNDING = 1e-24
 
 
@@ -41,6 +42,8 @@ def mean_power(
         return values.reshape(frequency.shape)
     # rounding of the transform does not settle
     floor = float(ROUNDING * power(np.array([1 / activation.reach]))[0] / scale)
+    # waves of the power in the panel that ends at the scale, against its last nodes
+    too_fast = flat * 2 * activation.reach / scale > ORDER * 2**HALVINGS / 2
     moving, change = np.arange(len(flat)), np.full(len(flat), np.inf)
     for halving in range(HALVINGS):
         finer = rule(flat[moving], 2 << halving)
@@ -48,13 +51,14 @@ def mean_power(
         values[moving] = finer
         moved = change > SETTLED * finer + floor
         moving, change = moving[moved], change[moved]
-        if not len(moving):
+        hopeless = too_fast[moving] & (change > 10 * ENOUGH * values[moving])
+        if not len(moving) or (halving >= TRIED and hopeless.any()):
             break
     unsettled = change > ENOUGH * values[moving]
     if unsettled.any():
         raise ValueError(
             f"the rates of activation {activation.name} oscillate too fast to be averaged over "
-            f"w at xi = {flat[moving][unsettled][0]:g}; use smaller frequencies or the kernel"
+            f"w at xi = {flat[moving][unsettled].max():g}; use smaller frequencies or the kernel"
         )
     return values.reshape(frequency.shape)
 

@@ -10,7 +10,8 @@ from scipy.special import erf, expit, gamma
 
 import lfp
 from lfp.activations import NAMED
-from lfp.laws import ntk_quadrature, radial
+from lfp.activations.piecewise import Piecewise
+from lfp.laws import ntk_quadrature
 
 NAMES = [*NAMED, "sin"]
 WEIGHTS = ["gaussian", "uniform", "fixed"]
@@ -551,7 +552,7 @@ def test_laws_hold_in_high_dimension():
         assert (np.array(law.rates([0.3, 0.4], 784)) >= 0).all(), name  # infinite for ReLU
 
 
-def test_bad_arguments_are_named(monkeypatch):
+def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="weights must be one of 'gaussian', 'uniform', 'fixed'"):
         lfp.TwoLayer(weights="cauchy")
     samples = lfp.Samples([2.0, -1.0], [0.5, 1.0])
@@ -564,6 +565,20 @@ def test_bad_arguments_are_named(monkeypatch):
         lfp.TwoLayer("sin", weights="fixed").rates(1.0, 2)
     with pytest.raises(ValueError, match="exists in dimensions 1 and 2, got x of dimension 3"):
         lfp.TwoLayer("tanh", weights="uniform").ntk(np.zeros((2, 3)), np.zeros((2, 3)))
-    monkeypatch.setattr(radial, "HALVINGS", 2)  # the search for a rule that settles is long
     with pytest.raises(ValueError, match="oscillate too fast to be averaged over w at xi = 30000"):
         lfp.TwoLayer(lambda z: np.clip(z, 0, 6)).rates(3e4, 1)
+
+
+def test_search_for_rates_that_do_not_settle_is_short(monkeypatch):
+    """The last of the halvings, which alone are slow, are not tried."""
+    sizes = []
+    transform = Piecewise.transform
+
+    def counted(self, eta):
+        sizes.append(eta.size)
+        return transform(self, eta)
+
+    monkeypatch.setattr(Piecewise, "transform", counted)
+    with pytest.raises(ValueError, match="oscillate too fast"):
+        lfp.TwoLayer(hard_limit).rates(3.0, 1)
+    assert max(sizes) < 10_000
