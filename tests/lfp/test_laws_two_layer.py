@@ -505,8 +505,7 @@ def test_kernel_of_many_points_is_that_of_few():
     "law",
     [
         *(lfp.TwoLayer(name, 1.3, 0.7, 3.0) for name in NAMES),
-        lfp.TwoLayer(shifted),
-        lfp.TwoLayer(erf, weights="uniform", divergence=False),
+        lfp.TwoLayer(shifted, weights="uniform", divergence=False),
         lfp.TwoLayer(weights=lfp.Samples([1.0, 2.0], [0.5, 1.0])),
         lfp.PowerLaw(2.5),
         lfp.Simplified(1.0, 2.0, 3.0),
