@@ -74,8 +74,8 @@ def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float
     parameter = ""
     if not np.isnan(validity):
         parameter = (
-            f"; the validity parameter (sigma_w max|x| / sigma_b)^2 is {validity:.3g} "
-            f"and should be well below 1"
+            f"; the validity parameter is {validity:.3g} and should be well below 1 (see the law's "
+            f"`validity`)"
         )
     advice = (
         "A kernel function must be positive semidefinite, and computed in float64"
