@@ -47,6 +47,15 @@ class Relaxation:
         return self.vectors @ (inverse[:, None] * self.source)
 
 
+def limit(
+    matrix: np.ndarray, source: np.ndarray, ridge: float
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """State `(size, c)` of `(S + ridge) s = q`, its squared norm `s* S s`, eigenvalues + ridge."""
+    relaxation = Relaxation(matrix, source)
+    state = relaxation.limit(ridge)
+    return state, float(np.sum(state * (matrix @ state))), relaxation.eigenvalues + ridge
+
+
 def growth(rates: np.ndarray, t: np.ndarray) -> np.ndarray:
     """`exp(-rate t)`."""
     return np.exp(np.minimum(-rates * t, LARGEST_EXPONENT))

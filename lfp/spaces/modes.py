@@ -8,7 +8,7 @@ import scipy.linalg
 from lfp import _checks as check
 from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_norm
 from lfp.laws import Law
-from lfp.solvers.dense import Relaxation
+from lfp.solvers.dense import limit
 from lfp.spaces.gram import Gram
 from lfp.spaces.realmodes import half_lattice, to_complex
 from lfp.transforms import LatticeValues, nudft
@@ -143,15 +143,8 @@ class ModalSpace:
 
     def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
         """Coefficients `(1, size, c)`, squared norm, eigenvalues of `(S + ridge) s = q`."""
-        matrix, source = self.symmetric
-        relaxation = Relaxation(matrix, source)
-        state = relaxation.limit(ridge)
-        square = float(np.sum(state * (matrix @ state)))
-        return (
-            self.complete(self.from_symmetric(state[None])),
-            square,
-            relaxation.eigenvalues + ridge,
-        )
+        state, square, eigenvalues = limit(*self.symmetric, ridge)
+        return self.complete(self.from_symmetric(state[None])), square, eigenvalues
 
     def general_form(self) -> tuple[np.ndarray, np.ndarray]:
         """`(T D, b)` of `s' = b - T D s`, `c = D s`, for an ODE integrator."""

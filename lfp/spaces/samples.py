@@ -8,7 +8,7 @@ import scipy.linalg
 
 from lfp import _checks as check
 from lfp.laws import Law
-from lfp.solvers.dense import Relaxation
+from lfp.solvers.dense import Relaxation, limit
 from lfp.spaces.prefix import PowerSums
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
@@ -194,15 +194,8 @@ class SampleSpace:
         those of the Schur complement, which is definite if and only if the matrix is.
         """
         if self.free.any():
-            matrix, source = self.symmetric
-            relaxation = Relaxation(matrix, source)
-            state = relaxation.limit(ridge)
-            square = float(np.sum(state * (matrix @ state)))
-            return (
-                self.complete(self.from_symmetric(state[None])),
-                square,
-                relaxation.eigenvalues + ridge,
-            )
+            state, square, eigenvalues = limit(*self.symmetric, ridge)
+            return self.complete(self.from_symmetric(state[None])), square, eigenvalues
         n = len(self.x)
         basis, triangle = np.linalg.qr(self._columns, mode="complete")
         k = min(self._columns.shape[1], n)

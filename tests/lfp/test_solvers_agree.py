@@ -38,7 +38,10 @@ def applicable(law, dim):
 
 
 TABLE = [
-    (name, where, dim)
+    # three dimensions take half of the time
+    pytest.param(
+        name, where, dim, marks=[pytest.mark.slow] if dim == 3 and where != "random" else []
+    )
     for name, law in LAWS.items()
     for where in ("random", "grid", "clustered")
     for dim in (1, 2, 3)
