@@ -139,11 +139,11 @@ class Flow:
     def spectrum(self, xi: ArrayLike) -> np.ndarray:
         """`h^_k = (1/n) sum_i h(x_i, t) exp(-2 pi i xi_k.x_i)`, shape `(T, F)`; see `nudft`."""
         xi = check.points("xi", np.atleast_1d(xi))
-        if isinstance(self._problem, ModalSpace) and len(self.x) > self._problem.size:
-            values = self._problem.spectrum(self._coefficients(self.ts), xi)
-            spectrum = values.reshape(*values.shape[:2], *self.y.shape[1:])
-        else:
+        problem = self._problem
+        if not isinstance(problem, ModalSpace) or len(self.x) <= problem.size:
             return np.moveaxis(nudft(self.x, np.moveaxis(self.fitted, 1, 0), xi), 0, 1)
+        values = problem.spectrum(self._coefficients(self.ts), xi)
+        spectrum = values.reshape(*values.shape[:2], *self.y.shape[1:])
         if self._initial is not None:
             start = check.outputs_of("initial", self._initial, self.x, self.y.shape[1:])
             spectrum = spectrum + nudft(self.x, start, xi)

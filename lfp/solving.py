@@ -17,7 +17,7 @@ from lfp.choice import (
     make_space,
 )
 from lfp.flow import Flow, Solution
-from lfp.lattice import DISCRETISATION_ERROR, Lattice
+from lfp.lattice import Lattice
 from lfp.laws import Law
 from lfp.losses import Loss, as_loss
 from lfp.solvers.dense import Relaxation
@@ -25,7 +25,7 @@ from lfp.solvers.krylov import KrylovOutputs
 from lfp.solvers.nonlinear import NonlinearRelaxation
 from lfp.solvers.ode import Integration
 from lfp.spaces.samples import SampleSpace
-from lfp.status import Status, indefinite
+from lfp.status import HARMLESS_GROWTH, Status, indefinite
 
 SOLVERS = ("dense", "krylov", "ode")
 DENSE_EIGENVALUES_UP_TO = 500  # samples; beyond, an iteration for the largest one is faster
@@ -98,13 +98,15 @@ def solve(
     start = None if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
     last = float(times[-1])
     residual = (y if start is None else y - start).reshape(len(y), -1)
-    record = _general_loss(loss, law, space, solver, residual)
+    record = _general_loss(loss, law, x.shape[1], space, solver, residual)
     if record is not None:
         space, solver = "samples", "ode"
     problem = make_space(law, choose_space(law, space, x, last), x, residual)
     solver = choose_solver(problem) if solver is None else solver
-    solution, eigenvalues, error, message = _integrate(problem, record, solver, last, rtol)
     validity = law.validity(x) if isinstance(law, Law) else np.nan
+    solution, eigenvalues, error, message = _integrate(
+        problem, record, solver, last, rtol, validity
+    )
     message = indefinite(eigenvalues, validity, problem.name, last) or message
     if not len(eigenvalues):
         eigenvalues = np.zeros(1)  # free functions take all of the data
@@ -112,7 +114,7 @@ def solve(
         raise ValueError(message)
     resolved = problem.resolved_until
     if problem.name == "lattice" and eigenvalues[0] < 0:
-        resolved = min(resolved, DISCRETISATION_ERROR / -float(eigenvalues[0]))
+        resolved = min(resolved, HARMLESS_GROWTH / -float(eigenvalues[0]))
     status = Status(
         space=problem.name,
         lattice=getattr(problem, "lattice", None),
@@ -129,13 +131,18 @@ def solve(
 
     def again(other: np.ndarray) -> tuple[Space, Solution]:
         twin = make_space(law, status.lattice or "samples", x, other)
-        return twin, _integrate(twin, record, solver, last, rtol)[0]
+        return twin, _integrate(twin, record, solver, last, rtol, validity)[0]
 
     return Flow(problem, solution, again, record, x, y, times, initial, status)
 
 
 def _general_loss(
-    loss: object, law: Kernel, space: object, solver: str | None, residual: np.ndarray
+    loss: object,
+    law: Kernel,
+    dim: int,
+    space: object,
+    solver: str | None,
+    residual: np.ndarray,
 ) -> Loss | None:
     """The record of a loss, None for mse; refused where it cannot be integrated."""
     if isinstance(loss, str | check.Number) and loss in ("mse", 2):
@@ -146,7 +153,7 @@ def _general_loss(
             f"loss must be 'mse' with space={space!r} and solver={solver!r}, got {loss!r}: other "
             f"losses are integrated with space='samples' and solver='ode'"
         )
-    if isinstance(law, Law) and np.isinf(law.affine(1)).any():
+    if isinstance(law, Law) and np.isinf(law.affine(dim)).any():
         raise ValueError(
             f"loss must be 'mse' for a law with unpenalised functions such as {law!r}, got {loss!r}"
         )
@@ -154,7 +161,7 @@ def _general_loss(
 
 
 def _integrate(
-    problem: Space, loss: Loss | None, solver: str, last: float, rtol: float
+    problem: Space, loss: Loss | None, solver: str, last: float, rtol: float, validity: float
 ) -> tuple[Solution, np.ndarray, float, str]:
     """A solution, (approximate) eigenvalues ascending, its relative error, and what failed."""
     message = ""
@@ -184,7 +191,7 @@ def _integrate(
     else:
         matrix = problem.symmetric[0]
         eigenvalues, error = scipy.linalg.eigvalsh(matrix) if len(matrix) else np.zeros(0), rtol
-        message = indefinite(eigenvalues, np.nan, problem.name, last)
+        message = indefinite(eigenvalues, validity, problem.name, last)
         if message:  # it would follow the growing mode to its last step
             raise ValueError(message)
         states, convert = Integration(*problem.general_form(), last, rtol), problem.from_general

@@ -42,10 +42,6 @@ class Distribution(ABC):
         w = (r[:, None, None] * directions).reshape(-1, dim)
         return w, np.repeat(weights, len(directions)) / len(directions)
 
-    @abstractmethod
-    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes >= 0 and weights for `E f(|w_1|)`, f smooth between `breaks`."""
-
     def log_density(self, radius: np.ndarray, dim: int) -> np.ndarray:
         """Logarithm of the density of w at `|w| = radius`.
 
@@ -61,11 +57,25 @@ class Distribution(ABC):
     def characteristic(self, distance: np.ndarray, dim: int) -> np.ndarray:
         """`E cos(distance w_1)`, of the shape of distance."""
 
+    @abstractmethod
     def mean_along(
         self, function: Callable[[np.ndarray], np.ndarray], scale: np.ndarray, dim: int
     ) -> np.ndarray:
         """`E f(scale w_1)` for each scale >= 0, f even and smooth but for the edges that it
         may have (`Piecewise`); `(k,)` of the shape of scale."""
+
+
+class Named(Distribution):
+    """A distribution with a rule for one component of w."""
+
+    @abstractmethod
+    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes >= 0 and weights for `E f(|w_1|)`, f smooth between `breaks`."""
+
+    def mean_along(
+        self, function: Callable[[np.ndarray], np.ndarray], scale: np.ndarray, dim: int
+    ) -> np.ndarray:
+        """See `Distribution`."""
         if isinstance(function, Piecewise):
             result = np.empty(len(scale))
             for i, factor in enumerate(scale):
@@ -83,7 +93,7 @@ class Distribution(ABC):
 
 
 @dataclass(frozen=True)
-class Gaussian(Distribution):
+class Gaussian(Named):
     """`w ~ N(0, sigma^2 I)`."""
 
     sigma: float
@@ -130,7 +140,7 @@ class Gaussian(Distribution):
 
 
 @dataclass(frozen=True)
-class Uniform(Distribution):
+class Uniform(Named):
     """Uniform in the ball of radius `sigma sqrt(d + 2)`: variance sigma^2 per component."""
 
     sigma: float
@@ -166,7 +176,7 @@ class Uniform(Distribution):
 
 
 @dataclass(frozen=True)
-class Fixed(Distribution):
+class Fixed(Named):
     """`|w| = sigma sqrt(d)`, every direction alike."""
 
     sigma: float

@@ -28,12 +28,10 @@ class Weighted(Distribution):
     ) -> tuple[np.ndarray, np.ndarray]:
         return self.radius, self.weight
 
-    def _component(self, dim: int, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError("samples are averaged radius by radius, in mean_along")
-
     def mean_along(
         self, function: Callable[[np.ndarray], np.ndarray], scale: np.ndarray, dim: int
     ) -> np.ndarray:
+        """The mean over the samples, radius by radius."""
         one = Fixed(1 / np.sqrt(dim))
         table = tabulated(
             lambda s: one.mean_along(function, s, dim), np.multiply.outer(scale, self.radius)

@@ -59,8 +59,8 @@ class ModalSpace:
         right = self.gram.right.reshape(self.size, -1)
         unit = np.zeros((len(self.free), self.size))
         unit[np.arange(len(self.free)), self.free] = 1.0
-        self._columns = np.stack([self._full_product(e) for e in unit] or [np.zeros(self.size)])
-        self._columns = self._columns[: len(self.free)]
+        columns = [self._full_product(e) for e in unit]
+        self._columns = np.array(columns).reshape(len(self.free), self.size)
         # free functions may coincide on the samples: a pseudo-inverse takes any of them
         self._inverse = np.linalg.pinv(self._columns[:, self.free], rcond=1e-13, hermitian=True)
         self._free_right = right[self.free]

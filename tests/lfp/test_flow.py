@@ -304,6 +304,9 @@ def test_general_losses_are_solved_and_measured(loss):
         lfp.solve(law, x, y, ts, loss=3, space=LATTICE)
     with pytest.raises(ValueError, match="loss must be 'mse' for a law with unpenalised functions"):
         lfp.solve(lfp.PowerLaw(4.0), x, y, ts, loss=3)
+    in_plane = np.column_stack([x, x**2])  # where this law has a kernel, which it has not in d = 1
+    with pytest.raises(ValueError, match="loss must be 'mse' for a law with unpenalised functions"):
+        lfp.solve(lfp.PowerLaw(5.5), in_plane, y, ts, loss=3)
 
 
 def test_spectrum_includes_the_initial_output():
