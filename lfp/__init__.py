@@ -12,6 +12,7 @@ from lfp.interpolation import Interpolant, interpolate
 from lfp.lattice import Lattice
 from lfp.laws import Law, PowerLaw, Simplified, TwoLayer
 from lfp.losses import Loss
+from lfp.norms import fp_norm, gamma_norm, generalization_bound
 from lfp.solving import solve, times
 from lfp.status import Status
 from lfp.transforms import nudft, nudft_direct
@@ -28,6 +29,9 @@ __all__ = [
     "Simplified",
     "Status",
     "TwoLayer",
+    "fp_norm",
+    "gamma_norm",
+    "generalization_bound",
     "half_times",
     "interpolate",
     "nudft",
