@@ -14,7 +14,8 @@ from nets.run import Run, Status
 
 
 @eqx.filter_jit
-def _linearise(static: Any, theta: Any, x: Array, probe: Array | None) -> tuple[Array, ...]:
+def linearise(static: Any, theta: Any, x: Array, probe: Array | None) -> tuple[Array, ...]:
+    """Eigenvalues and eigenvectors of K/n and the outputs at x; K(probe, x)/n and those there."""
     kernel = gram(static, theta, x, None, jnp.float64)
     rates, modes = jnp.linalg.eigh(kernel / len(x))
     outputs = evaluate(static, theta, x)
@@ -65,7 +66,7 @@ def linearized_flow(
     check_loss(loss)
     alpha = as_positive("lazy_scale", lazy_scale)
     parameters, static = split(net)
-    parts = _linearise(
+    parts = linearise(
         static,
         to_float64(parameters),
         jnp.asarray(points, jnp.float64),
