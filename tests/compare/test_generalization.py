@@ -216,6 +216,26 @@ def test_samples_in_many_blocks_are_the_same_samples(monkeypatch):
     xarray.testing.assert_allclose(parts, whole, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("dim", "cutoff"), [(1, 12), (2, 3)])
+def test_quadrature_of_the_study_is_within_its_error_and_of_second_order_along_a_line(
+    monkeypatch, dim, cutoff
+):
+    lattice, law = lfp.Lattice(2.0, cutoff, "torus"), lfp.PowerLaw(3.0)
+    coefficients, _ = target(lattice, dim)
+
+    def study(fineness):
+        monkeypatch.setattr("compare.trials.FINENESS", {dim: fineness})
+        return bound_against_risk(law, lattice, coefficients, ns=[5], trials=200)
+
+    coarse, fine, finest = study(4), study(16), study(64)
+    change = np.abs(coarse["risk"] - finest["risk"]).mean()
+    assert change <= coarse["risk_error"].mean() <= 10 * change
+    errors = [float(study["risk_error"].mean()) for study in (coarse, fine, finest)]
+    orders = np.log(np.divide(errors[:-1], errors[1:])) / np.log(4)
+    # second order at a kink; along a curve of them the errors are of either sign and cancel
+    np.testing.assert_allclose(orders, 2 + (dim - 1) / 2, atol=0.15)
+
+
 def test_law_at_the_critical_decay_is_warned_of():
     lattice = lfp.Lattice(2.0, 8, "torus")
     with pytest.warns(UserWarning, match="interpolant becomes trivial"):
