@@ -210,6 +210,8 @@ def test_gamma_norm_is_the_sum_over_frequencies():
             norm = lfp.gamma_norm(lfp.PowerLaw(4.0), lattice, dim=dim)
             assert norm == pytest.approx(np.sqrt(square), rel=1e-12)
     assert lfp.gamma_norm(lfp.PowerLaw(4.0), lfp.Lattice(2.5, 9, "torus", "free")) == np.inf
+    # affine functions cost nothing: infinite at any radius
+    assert lfp.gamma_norm(lfp.Simplified(1, 1, 1), lfp.Lattice(2.5, 90)) == np.inf
 
 
 @pytest.mark.parametrize(
