@@ -8,7 +8,8 @@ from lfp.conventions import time_factor
 from lfp.distributions import Samples
 from lfp.flow import Flow
 from lfp.halving import half_times
-from lfp.interpolation import Interpolant, interpolate
+from lfp.interpolant import Interpolant
+from lfp.interpolation import interpolate
 from lfp.lattice import Lattice
 from lfp.laws import Law, PowerLaw, Simplified, TwoLayer
 from lfp.losses import Loss

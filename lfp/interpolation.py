@@ -1,19 +1,19 @@
 """interpolate: where the flow ends, the interpolant of least norm."""
 
-import warnings
-
 import numpy as np
-from scipy.linalg import LinAlgError, LinAlgWarning
+from scipy.linalg import LinAlgError
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.choice import Initial, Kernel, make_space
+from lfp.choice import Initial, Kernel, kernel_of
+from lfp.interpolant import Interpolant
 from lfp.lattice import Lattice
 from lfp.laws import Law
-from lfp.solvers.dense import numerically_zero
-from lfp.spaces.modes import ModalSpace
-from lfp.spaces.samples import SampleSpace
+from lfp.minimum import SOLVERS, Minimum, choose, closest, minimise
+from lfp.norms import warn_if_not_regular
 from lfp.status import Status, indefinite
+
+LARGEST_ROUNDING = 1e-4  # of a residual that still counts as solved
 
 
 def interpolate(
@@ -22,24 +22,35 @@ def interpolate(
     y: ArrayLike,
     *,
     space: str | Lattice | None = None,
+    solver: str | None = None,
     initial: Initial = None,
     ridge: check.Number = 0.0,
     rtol: check.Number = 1e-8,
+    progress: bool = False,
     throw: bool = True,
-) -> "Interpolant":
+) -> Interpolant:
     """The limit of `solve` for t -> infinity: among all interpolants the one of least norm::
 
         min ||h - h_ini||    subject to h(x_i) = y_i
 
     where the norm is that of the kernel's function space: for the LFP law on a lattice without
     divergence and affine terms `||h||_gamma^2 = sum_k gamma^-2(xi_k) |h^_k|^2`, the FP-norm.
-    With ridge > 0 it minimises `1/(2n) sum_i (h(x_i) - y_i)^2 + (ridge/2) ||h - h_ini||^2`.
+    With ridge > 0 it minimises `1/(2n) sum_i (h(x_i) - y_i)^2 + (ridge/2) ||h - h_ini||^2`. Both
+    are `h = h_ini + K(., X) c`, `(K(X, X) + n ridge) c = y - h_ini(X)`.
 
     Args:
-        law, x, y, space, initial: as in `solve`. Repeated positions are merged.
+        law, x, y, space, initial: as in `solve`. Repeated positions are merged. Without a space,
+            more than 5,000 samples with a ridge get the `Lattice` that resolves the time 1/ridge,
+            unless they are solved in O(n).
+        solver: "banded", exact in O(n) in d = 1 for laws of the powers `|z|` and `|z|^3`
+            (ReLU, `Simplified`, `PowerLaw` with alpha 2 or 4), as accurate for a million
+            samples as for ten; "dense", a factorisation; "iterative", preconditioned
+            conjugate gradients; or None: banded where it exists, dense up to 5,000 samples
+            (2,000 modes of a lattice), iterative beyond.
         ridge: weight of the norm, in the unit of K(X, X)/n; 0 interpolates.
-        rtol: largest residual at the samples that counts as interpolation, relative to the
-            data; rounding, `eps` times the condition number, is allowed on top.
+        rtol: relative residual of the equations that counts as solved. A dense solver may exceed it
+            by the rounding of K c, up to 1e-4, see `status.residual` and `status.condition`.
+        progress: whether to show the steps of the iteration and their residual.
         throw: raise when the interpolant is not reached; otherwise see `status.message`.
 
     Returns:
@@ -48,59 +59,72 @@ def interpolate(
     Raises:
         ValueError: as `solve`; repeated positions with different values and ridge = 0 (the
             message says which); ridge < 0; a numerically singular kernel; a lattice with
-            fewer modes than samples, on which no interpolant exists.
+            fewer modes than samples, on which no interpolant exists; more samples than the
+            chosen solver can hold in memory.
+
+    Warns:
+        UserWarning: a law at or below the critical decay on a torus, see `PowerLaw`.
 
     Source: Zhang, Luo, Ma, Xu 2021; Luo, Ma, Xu, Zhang 2022.
     """
     x, y = check.samples(x, y)
     ridge = check.number("ridge", ridge, allowed="at least 0", valid=lambda v: v >= 0)
     rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
+    if solver is not None:
+        check.choice("solver", solver, SOLVERS)
+    kernel_of(law)
+    place = None
     if ridge == 0:
-        x, y = _merge_repeated(x, y)
+        x, y, place = _merge_repeated(x, y)
+    space, solver = choose(law, space, solver, x, ridge)
+    if isinstance(space, Lattice) and isinstance(law, Law) and x.shape[1] <= 3:
+        warn_if_not_regular(law, space, x.shape[1])
     start = 0.0 if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
-    problem = make_space(law, space, x, (y - start).reshape(len(y), -1))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", LinAlgWarning)
-            coefficients, square, eigenvalues = problem.limit(ridge)
-    except (LinAlgError, LinAlgWarning):
+        residual = (y - start).reshape(len(y), -1)
+        minimum = minimise(law, space, solver, x, residual, ridge, rtol, progress)
+    except LinAlgError:
         raise ValueError(
             f"the affine functions 1 and x cannot be told apart on samples within "
             f"{np.ptp(x, axis=0).max():.3g} of each other: scale x up"
         ) from None
-    residual = problem.fitted(coefficients)[0] - problem.residual
-    relative = float(np.linalg.norm(residual) / (np.linalg.norm(problem.residual) or 1.0))
-    if not len(eigenvalues):  # free functions take all of the data
-        eigenvalues = np.ones(1)
-    validity = law.validity(x) if isinstance(law, Law) else np.nan
-    # rounding of the largest eigenvalue, as the smallest one in use sees it
-    used = eigenvalues[~numerically_zero(eigenvalues)]
-    floor = np.finfo(float).eps * eigenvalues[-1] / used[0] if used.size else 1.0
-    message = indefinite(eigenvalues, validity, problem.name, np.inf)
-    if not message and ridge == 0:
-        message = _not_reached(eigenvalues, relative, rtol + floor, problem.name)
+    validity = float(law.validity(x)) if isinstance(law, Law) else np.nan
+    message = _problem(minimum, solver, x, ridge, rtol, validity)
     if message and throw:
         raise ValueError(message)
+    eigenvalues = minimum.eigenvalues if len(minimum.eigenvalues) else np.ones(1)
     status = Status(
-        space=problem.name,
-        lattice=getattr(problem, "lattice", None),
-        solver="dense",
-        unknowns=problem.size,
-        iterations=0,
-        error_estimate=float(floor),
+        space=minimum.space,
+        lattice=minimum.lattice,
+        solver=solver,
+        unknowns=minimum.unknowns,
+        iterations=minimum.iterations,
+        error_estimate=minimum.error,
         resolved_until=np.inf,
         lambda_max=float(eigenvalues[-1]),
         lambda_min=float(eigenvalues[0]),
-        validity=float(validity),
+        validity=validity,
         message=message,
+        residual=minimum.residual,
+        condition=minimum.condition,
     )
-    norm = float(np.sqrt(max(square, 0.0)))
-    return Interpolant(problem, coefficients, initial, y.shape[1:], norm, status)
+    return Interpolant(minimum, place, initial, y.shape[1:], status)
 
 
-def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each position once, in the order of first appearance; raise where values differ."""
+def _merge_repeated(
+    x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Each position once, in the order of first appearance; raise where values differ.
+
+    Third, where each sample went, or None if no position is repeated.
+    """
+    if x.shape[1] == 1:
+        ordered = np.sort(x[:, 0])
+        if (ordered[1:] > ordered[:-1]).all():
+            return x, y, None
     _, first, group = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(x):
+        return x, y, None
     group = group.ravel()
     differs = y != y[first[group]]
     conflict = np.flatnonzero(differs.reshape(len(y), -1).any(axis=1))
@@ -111,48 +135,29 @@ def _merge_repeated(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
             f"and {j} are both at {x[i].tolist()} with y = {y[i].tolist()} and {y[j].tolist()}"
         )
     kept = np.sort(first)
-    return x[kept], y[kept]
+    return x[kept], y[kept], np.searchsorted(kept, first[group])
 
 
-def _not_reached(eigenvalues: np.ndarray, residual: float, allowed: float, space: str) -> str:
-    # a lattice may have modes that nothing needs; only the residual tells
-    if space == "samples" and numerically_zero(eigenvalues)[0]:
+def _problem(
+    minimum: Minimum, solver: str, x: np.ndarray, ridge: float, rtol: float, validity: float
+) -> str:
+    """What keeps a minimum from being one, with advice; else ""."""
+    eigenvalues = minimum.eigenvalues
+    if not np.isnan(eigenvalues).any():
+        message = indefinite(eigenvalues, validity, minimum.space, np.inf)
+        if message:
+            return message
+    if not minimum.definite and minimum.space == "samples":
+        if solver == "banded":
+            return indefinite(np.array([-1.0, 1.0]), validity, "samples", np.inf)
+        i, j, distance = closest(x)
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
-            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}): set ridge > 0 or leave out points "
-            f"that nearly coincide"
+            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}; samples {i} and {j} are "
+            f"{distance:.3g} apart): set ridge > 0 or leave out points that nearly coincide"
         )
-    if not residual <= allowed:
-        advice = "use a larger cutoff" if space == "lattice" else "set ridge > 0"
-        return f"the relative residual at the samples is {residual:.3g}: {advice}"
-    return ""
-
-
-class Interpolant:
-    """The end of a flow, a function of x.
-
-    Attributes:
-        norm: `||h - h_ini||` in the kernel's function space (the FP-norm of the law).
-        status: a `Status`.
-    """
-
-    def __init__(
-        self,
-        problem: SampleSpace | ModalSpace,
-        coefficients: np.ndarray,
-        initial: Initial,
-        outputs: tuple[int, ...],
-        norm: float,
-        status: Status,
-    ) -> None:
-        self._problem, self._coefficients = problem, coefficients
-        self._initial, self._outputs = initial, outputs
-        self.norm, self.status = norm, status
-
-    def __call__(self, x: ArrayLike) -> np.ndarray:
-        """Values `(m,)`, or `(m, c)` for c outputs, at x, `(m, d)` or `(m,)` when d = 1."""
-        x = check.points("x", x)
-        values = self._problem.evaluate(x, self._coefficients)[0].reshape(len(x), *self._outputs)
-        if self._initial is not None:
-            values = values + check.outputs_of("initial", self._initial, x, self._outputs)
-        return values
+    allowed = max(rtol, min(minimum.rounding, LARGEST_ROUNDING))
+    if minimum.residual <= allowed or minimum.message:
+        return minimum.message
+    advice = "use a larger cutoff" if minimum.space == "lattice" else "set ridge > 0"
+    return f"the relative residual at the samples is {minimum.residual:.3g}: {advice}"

@@ -17,7 +17,7 @@ class Status:
     Attributes:
         space: "samples" or "lattice".
         lattice: the `Lattice`, given or chosen; None in sample space.
-        solver: "dense", "krylov" or "ode".
+        solver: "dense", "krylov" or "ode"; of an interpolant "dense", "banded" or "iterative".
         unknowns: size of the system: samples, or modes of the lattice.
         iterations: products with the operator, or evaluations of the right-hand side, of all
             outputs together; 0 for a direct method.
@@ -29,10 +29,15 @@ class Status:
         lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n per unit of time: of its
             nonzero part where a lattice has fewer modes than there are samples, of what is
             left after eliminating the affine functions for an interpolant of a law, and
-            Ritz values (what the times asked for needed) for solver="krylov".
+            Ritz values (what the times asked for needed) for solver="krylov"; NaN for an
+            interpolant with solver="banded", which needs none.
         validity: what the law says about its own approximation, see `TwoLayer.validity`; NaN for
             laws that make none and for a bare kernel.
         message: what is wrong and what helps; empty when nothing is.
+        residual: of an interpolant, the relative residual of its equations, evaluated after they
+            were solved; NaN for a flow.
+        condition: of an interpolant, an estimate of the condition number of the matrix that was
+            factorised; NaN for a flow, and where none was.
     """
 
     space: str
@@ -46,6 +51,8 @@ class Status:
     lambda_min: float
     validity: float
     message: str = ""
+    residual: float = np.nan
+    condition: float = np.nan
 
 
 def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float) -> str:

@@ -8,7 +8,7 @@ import scipy.linalg
 
 from lfp import _checks as check
 from lfp.laws import Law
-from lfp.solvers.dense import Relaxation, limit
+from lfp.solvers.cholesky import Cholesky
 from lfp.spaces.prefix import PowerSums
 
 BLOCK = 2**22  # entries of the kernel evaluated at a time
@@ -186,35 +186,21 @@ class SampleSpace:
         """`(1/n) sum_i u_0(x_i) h(x_i, t)`, `(T, c)`, without the initial output."""
         return np.einsum("nc,tnc->tc", self.residual, self.fitted(coefficients)) / len(self.x)
 
-    def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Coefficients `(1, n + k, c)` and squared norm of `(S + ridge) s = q`.
-
-        In an orthonormal basis that begins with the affine functions their large block is
-        eliminated, so that its size costs no digits. Third, the eigenvalues that decide:
-        those of the Schur complement, which is definite if and only if the matrix is.
-        """
-        if self.free.any():
-            state, square, eigenvalues = limit(*self.symmetric, ridge)
-            return self.complete(self.from_symmetric(state[None])), square, eigenvalues
-        n = len(self.x)
-        basis, triangle = np.linalg.qr(self._columns, mode="complete")
-        k = min(self._columns.shape[1], n)
-        rotated = basis.T @ self.rest @ basis
-        rotated[:k, :k] += (triangle[:k] * self.affine) @ triangle[:k].T / n
-        rotated += ridge * np.eye(n)
-        source = basis.T @ self.residual / np.sqrt(n)
-        gain = scipy.linalg.solve(rotated[:k, :k], rotated[:k, k:], assume_a="sym")
-        schur = rotated[k:, k:] - rotated[k:, :k] @ gain
-        state = np.zeros_like(source)
-        eigenvalues = np.linalg.eigvalsh(rotated[:k, :k]) if k else np.zeros(0)
-        if n > k:
-            reduced = Relaxation((schur + schur.T) / 2, source[k:] - gain.T @ source[:k])
-            state[k:], eigenvalues = reduced.limit(0.0), reduced.eigenvalues
-        head = source[:k] - rotated[:k, k:] @ state[k:]
-        state[:k] = scipy.linalg.solve(rotated[:k, :k], head, assume_a="sym")
-        square = float(np.sum(state * (source - ridge * state)))
-        beta = (triangle[:k].T @ state[:k]) * self.affine[:, None] / np.sqrt(n)
-        return np.concatenate([basis @ state / np.sqrt(n), beta])[None], square, eigenvalues
+    def limit(self, ridge: float) -> tuple[np.ndarray, Cholesky]:
+        """Coefficients `(1, n + k, c)` of `(S + ridge) s = q`, and their factorisation."""
+        root, finite = np.sqrt(len(self.x)), ~self.free
+        factorised = Cholesky(
+            self.rest,
+            self._basis,
+            self._columns[:, finite],
+            self.affine[finite],
+            ridge,
+            self.residual / root,
+        )
+        coefficients = self.complete(factorised.state[None] / root)
+        moments = self.affine[finite, None] * factorised.moments / root
+        coefficients[0, len(self.x) + np.flatnonzero(finite)] = moments
+        return coefficients, factorised
 
     def evaluate(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """Outputs `(T, m, c)` at x `(m, d)`, without the initial output, block by block."""

@@ -1,0 +1,198 @@
+"""The chain of samples in d = 1: what is left of a kernel of powers between neighbours.
+
+For `h(x) = sum_j c_j (c_3 |z|^3 - c_1 |z| - c_m x x_j |z|)` + affine, z = x - x_j, let
+`p = -sum_j c_j |z|`, linear between the samples with slopes s_i: `c_j = -(s_j - s_(j-1))/2`. Then
+`h = U + c_1 p + c_m (x^2 p - 2 x P)` + affine with `U'' = -6 c_3 p`, `P' = p`, and second
+divided differences take the antiderivatives away. With the values v of h at the samples::
+
+    g_i = alpha_i s_i - (v_(i+1) - v_i)/h_i,    g_i - g_(i-1) = w_i p_i,
+    alpha_i = c_1 + c_m x_i x_(i+1) - c_3 h_i^2,    w_i = (c_m + 3 c_3)(h_(i-1) + h_i)
+
+a chain of conductances `alpha_i/h_i` with leaks w_i. Without g it is a symmetric positive definite
+tridiagonal system for p inside; for `|z|^3` alone that of the natural cubic spline.
+
+Arrays have one row for each right-hand side, so that samples are next to each other in memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+factorise, substitute = get_lapack_funcs(("pttrf", "pttrs"))
+factorise_band, substitute_band = get_lapack_funcs(("gbtrf", "gbtrs"))
+ACCURACY = 1e-10  # of p
+TINY = float(np.finfo(float).tiny)
+NEGLIGIBLE = 1e-8  # p this much below the size of the values bends nothing
+
+
+class Chain:
+    """Sorted positions x `(n,)` and what is between them.
+
+    Attributes:
+        gaps, alpha: h and alpha, `(n - 1,)`.
+        leaks: w, `(n - 2,)`; leak: that of a unit length.
+        diagonal, off: of the tridiagonal matrix, `(n - 2,)` and, with the ends, `(n - 1,)`.
+    """
+
+    def __init__(self, x: np.ndarray, powers: tuple[float, float, float]) -> None:
+        cubic, linear, modulated = self.powers = powers
+        self.x, self.length, self.gaps = x, x[-1] - x[0], np.diff(x)
+        self.alpha = linear + modulated * x[:-1] * x[1:] - cubic * self.gaps**2
+        self.leak = modulated + 3 * cubic
+        around, inverse = self.gaps[:-1] + self.gaps[1:], 1 / self.gaps
+        self.leaks = self.leak * around
+        self.off = -self.alpha * inverse
+        self.diagonal = (linear + modulated * x[1:-1] ** 2) * (inverse[:-1] + inverse[1:])
+        self.diagonal += (modulated + 2 * cubic) * around
+
+
+@dataclass(frozen=True)
+class ChainSolution:
+    """p `(k, n)`, its slopes s and fluxes g `(k, n - 1)`.
+
+    The last two rows belong to zero data and p = 1 at the first, at the last sample.
+
+    Attributes:
+        residual: of the equations, relative to their right-hand side.
+        error: estimated relative error of p.
+        condition: estimate of the condition number of the factorised matrix.
+    """
+
+    p: np.ndarray
+    slope: np.ndarray
+    flux: np.ndarray
+    residual: float
+    error: float
+    condition: float
+
+
+def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
+    """The chain for given values `(k, n)`, by the tridiagonal system; None if it loses all digits.
+
+    Its condition number grows like n^2, and like the ratio of the largest to the smallest gap, but
+    the defect in the form of fluxes has no cancellation: every correction by it multiplies the
+    error by what the first one removed, down to rounding.
+    """
+    k, n = values.shape
+    increments = np.zeros((k + 2, n - 1))
+    np.divide(np.diff(values), chain.gaps, out=increments[:k])
+    pivots, ratios, info = factorise(chain.diagonal, chain.off[1:-1])
+    if info != 0:
+        return None
+
+    def defect() -> np.ndarray:
+        flux = np.diff(p)
+        flux *= conductance
+        flux -= increments
+        return np.diff(flux) - chain.leaks * p[:, 1:-1]
+
+    def solve(right: np.ndarray) -> np.ndarray:
+        return substitute(pivots, ratios, right.T, overwrite_b=True)[0].T
+
+    p, conductance = np.zeros((k + 2, n)), -chain.off
+    p[k, 0] = p[k + 1, -1] = 1.0
+    right, rise = defect(), _largest(increments)
+    source = np.maximum(_largest(right), rise) + TINY  # of affine data the first is rounding
+    least = NEGLIGIBLE * rise * chain.length / np.abs(chain.alpha).max()
+    p[:, 1:-1] = solve(right)
+    corrections, error, right = [], 1.0, defect()
+    while error > ACCURACY:
+        step = solve(right)
+        p[:, 1:-1] += step
+        corrections.append(float(np.max(_largest(step) / (np.maximum(_largest(p), least) + TINY))))
+        before = corrections[-2] if corrections[1:] else 1.0
+        if not corrections[-1] <= 0.1 * before:
+            return None
+        error = max(corrections[0] * corrections[-1], np.finfo(float).eps)
+        right = defect()
+    residual = float(np.max(_largest(right) / source))
+    ones = substitute(pivots, ratios, np.ones(n - 2))[0]  # row sums of the inverse
+    rows = chain.diagonal + np.abs(chain.off[:-1]) + np.abs(chain.off[1:])
+    condition = float(rows.max() * np.abs(ones).max())
+    return ChainSolution(p, *_slopes(chain, p, increments), residual, error, condition)
+
+
+def _largest(rows: np.ndarray) -> np.ndarray:
+    """Largest absolute value of each row."""
+    return np.maximum(rows.max(axis=1), -rows.min(axis=1))
+
+
+def _slopes(chain: Chain, p: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes of p and fluxes, without the cancellation of their definitions over small gaps."""
+    widest = int(np.argmax(chain.gaps))
+    slope, flux = np.diff(p) / chain.gaps, np.zeros_like(increments)
+    np.cumsum(chain.leaks * p[:, 1:-1], axis=1, out=flux[:, 1:])
+    at_widest = chain.alpha[widest] * slope[:, widest] - increments[:, widest]
+    flux += (at_widest - flux[:, widest])[:, None]
+    conducts = np.abs(chain.alpha) > chain.powers[0] * chain.gaps**2
+    np.divide(increments + flux, chain.alpha, out=slope, where=conducts)
+    return slope, flux
+
+
+def smoothing(chain: Chain, values: np.ndarray, noise: np.ndarray) -> ChainSolution:
+    """The chain where `v = values - noise c`, by a banded system in p, s and g together.
+
+    Without g it would have a condition number like n^4. In this form, without any quotient of
+    differences, it has that of the problem::
+
+        p_(i+1) - p_i = h_i s_i,    g_i - g_(i-1) = w_i p_i,
+        h_i (alpha_i s_i - g_i) = v_(i+1) - v_i
+
+    Args:
+        chain: the samples.
+        values: `(k, n)`.
+        noise: n ridge of each sample, `(n,)`; zeros interpolate.
+    """
+    k, n = values.shape
+    m = n - 1
+    unit = float(np.abs(chain.alpha).max())  # scaled so that unknowns are of the size of values
+    gaps, alpha = chain.gaps / chain.length, chain.alpha / unit
+    leaks, half = chain.leaks * chain.length / unit, noise / (2 * unit * chain.length)
+    # unknowns p_i, s_i, g_i of each gap in this order; rows: that of g (p at the first), of v, of p
+    matrix = np.zeros((3 * m, 10))
+    p = 3 * np.arange(m)
+    s, g = p + 1, p + 2
+
+    def put(rows: np.ndarray, columns: np.ndarray, entries: np.ndarray | float) -> None:
+        matrix[columns, 6 + rows - columns] = entries
+
+    put(p[:1], p[:1], 1.0)
+    put(p[1:], p[1:], -leaks)
+    put(p[1:], g[1:], 1.0)
+    put(p[1:], g[:-1], -1.0)
+    put(s, s, gaps * alpha + half[:-1] + half[1:])
+    put(s, g, -gaps)
+    put(s[1:], s[:-1], -half[1:-1])
+    put(s[:-1], s[1:], -half[1:-1])
+    put(g, p, -1.0)
+    put(g, s, -gaps)
+    put(g[:-1], p[1:], 1.0)
+    right = np.zeros((k + 2, 3 * m))
+    right[:k, s] = np.diff(values)
+    right[k, 0] = unit
+    right[k + 1, g[-1]] = -unit
+    # outside the samples the slope of p is M_0 = -(p_1 + p_n) on the left, -M_0 on the right
+    right[k:, s[0]] -= half[0] * unit
+    right[k:, s[-1]] += half[-1] * unit
+    rows = float(np.abs(matrix).sum(axis=1).max())
+    factors, pivots, info = factorise_band(matrix.T, 3, 3, overwrite_ab=True)
+    if info != 0:
+        raise np.linalg.LinAlgError("the chain of samples is singular")
+    solution = substitute_band(factors, 3, 3, right.T, pivots)[0].T
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], 3 * m)
+    condition = rows * float(np.abs(substitute_band(factors, 3, 3, signs, pivots)[0]).max())
+    slope, flux = solution[:, s], solution[:, g]
+    falls = half * np.diff(slope, prepend=0.0, append=0.0)
+    defect = gaps * (alpha * slope - flux) - np.diff(falls) - right[:, s]
+    residual = float(np.max(_largest(defect) / (_largest(right) + TINY)))
+    last = np.zeros((k + 2, 1))
+    last[-1] = unit
+    return ChainSolution(
+        np.concatenate([solution[:, p], last], axis=1) / unit,
+        slope / (unit * chain.length),
+        flux / chain.length,
+        residual,
+        float(np.finfo(float).eps * np.sqrt(m)),
+        condition,
+    )
