@@ -9,7 +9,7 @@ from lfp.solvers.chain import Chain, interpolating, smoothing
 from lfp.solvers.chain_inverse import response_of_weights
 
 LEAST_SAMPLES = 4
-SAME_POSITION = 4 * np.finfo(float).eps  # gap, relative to the largest |x|
+SAME_POSITION = 4 * np.finfo(float).eps  # gap, relative to |x|
 
 
 class BandedMinimum:
@@ -82,9 +82,10 @@ class BandedMinimum:
                 f"solver='banded' needs at least {LEAST_SAMPLES} different positions, got "
                 f"{len(self._x)}: use solver='dense'"
             )
-        gaps = np.diff(self._x)
-        i = int(np.argmin(gaps))
-        if ridge == 0 and gaps[i] <= SAME_POSITION * max(-self._x[0], self._x[-1]):
+        gaps, sizes = np.diff(self._x), np.abs(self._x)
+        equal = gaps <= SAME_POSITION * np.maximum(sizes[1:], sizes[:-1])
+        if ridge == 0 and equal.any():
+            i = int(np.argmax(equal))
             raise ValueError(
                 f"x must not have positions that are numerically equal when ridge = 0: "
                 f"{self._x[i]:.17g} and {self._x[i + 1]:.17g} are {gaps[i]:.3g} apart; leave one "

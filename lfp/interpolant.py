@@ -46,7 +46,8 @@ class Interpolant:
         was. At a position that is repeated (ridge = 0) nothing is missed.
 
         Returns:
-            `(n,)`, or `(n, c)` for c outputs.
+            `(n,)`, or `(n, c)` for c outputs; NaN where the others do not determine the functions
+            that are not penalised.
 
         Raises:
             ValueError: the solver has no factorisation that gives G_ii: "iterative", a lattice,
@@ -54,7 +55,8 @@ class Interpolant:
         """
         if isinstance(self._minimum.leave_one_out, str):
             raise ValueError(f"leave_one_out does not exist here: {self._minimum.leave_one_out}")
-        errors = self._minimum.leave_one_out()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            errors = self._minimum.leave_one_out()
         if self._place is not None:
             repeated = np.bincount(self._place)[self._place] > 1
             errors = np.where(repeated[:, None], 0.0, errors[self._place])

@@ -11,7 +11,7 @@ from lfp.lattice import Lattice
 from lfp.laws import Law
 from lfp.minimum import SOLVERS, Minimum, choose, closest, minimise
 from lfp.norms import warn_if_not_regular
-from lfp.status import Status, indefinite
+from lfp.status import Status, against_indefinite, indefinite
 
 LARGEST_ROUNDING = 1e-4  # of a residual that still counts as solved
 
@@ -149,7 +149,7 @@ def _problem(
             return message
     if not minimum.definite and minimum.space == "samples":
         if solver == "banded":
-            return indefinite(np.array([-1.0, 1.0]), validity, "samples", np.inf)
+            return f"the kernel is indefinite on these samples{against_indefinite(validity)}"
         i, j, distance = closest(x)
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "

@@ -78,18 +78,17 @@ def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float
             f"{eigenvalues[-1]:.3g}) and its flow blows up before t = {last:.3g}: "
             f"use a larger cutoff or a larger period, or larger sigma_b"
         )
-    parameter = ""
-    if not np.isnan(validity):
-        parameter = (
-            f"; the validity parameter is {validity:.3g} and should be well below 1 (see the law's "
-            f"`validity`)"
-        )
-    advice = (
-        "A kernel function must be positive semidefinite, and computed in float64"
-        if np.isnan(validity)
-        else "Use a larger sigma_b, scale x down, or take the exact kernel law.ntk"
-    )
     return (
         f"the kernel is indefinite: K(X, X)/n has the eigenvalue {least:.3g} (largest "
-        f"{eigenvalues[-1]:.3g}), so the flow would blow up{parameter}. {advice}"
+        f"{eigenvalues[-1]:.3g}), so the flow would blow up{against_indefinite(validity)}"
+    )
+
+
+def against_indefinite(validity: float) -> str:
+    """The validity parameter of a law, and what helps where its kernel is indefinite."""
+    if np.isnan(validity):
+        return ". A kernel function must be positive semidefinite, and computed in float64"
+    return (
+        f"; the validity parameter is {validity:.3g} and should be well below 1 (see the law's "
+        f"`validity`). Use a larger sigma_b, scale x down, or take the exact kernel law.ntk"
     )

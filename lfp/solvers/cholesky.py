@@ -12,6 +12,7 @@ from lfp.solvers.dense import Relaxation
 potrf, potrs, ormqr = get_lapack_funcs(("potrf", "potrs", "ormqr"))
 EPS = np.finfo(float).eps
 EIGENVALUES_UP_TO = 1_000  # unknowns; beyond, an iteration for the extreme ones
+KRYLOV = 8  # vectors for them
 ACCURACY: int = 0.01  # pyright: ignore (of these, relative; the stub wants an int)
 
 
@@ -55,7 +56,8 @@ class Cholesky:
         affine = np.hstack([free, columns])
         self._reflectors, triangle = None, np.zeros((0, 0))
         if k:
-            self._reflectors, triangle = scipy.linalg.qr(affine, mode="raw")  # pyright: ignore
+            (compact, scales), triangle = scipy.linalg.qr(affine, mode="raw")  # pyright: ignore
+            self._reflectors = np.asfortranarray(compact[:, : len(scales)]), scales
         triangle = triangle[r:k, r:]
         rotated = self._rotate(self._rotate(rest.T).T)
         rotated[np.diag_indices(n)] += ridge
@@ -125,7 +127,15 @@ def _extreme(matrix: np.ndarray, factor: np.ndarray) -> np.ndarray:
             matvec=product,  # pyright: ignore (unknown to its stub)
         )
         return float(
-            eigsh(operator, 1, which="LA", v0=start, tol=ACCURACY, return_eigenvectors=False)[0]
+            eigsh(
+                operator,
+                k=1,
+                which="LA",
+                ncv=KRYLOV,
+                v0=start,
+                tol=ACCURACY,
+                return_eigenvectors=False,
+            )[0]
         )
 
     return np.array([1 / largest(inverse), largest(matrix.dot)])
