@@ -29,8 +29,8 @@ def explicit(net, x):
     def outputs(theta):
         return eqx.combine(unravel(theta), static)(x)
 
-    jacobian = jax.jit(jax.jacrev(outputs))(theta)
-    return np.asarray(outputs(theta)), np.asarray(jacobian), np.asarray(theta)
+    both = jax.jit(lambda theta: (outputs(theta), jax.jacrev(outputs)(theta)))(theta)
+    return np.asarray(both[0]), np.asarray(both[1]), np.asarray(theta)
 
 
 @functools.cache
@@ -39,7 +39,8 @@ def plain():
 
 
 def vector(net):
-    return np.asarray(ravel_pytree(eqx.filter(net, eqx.is_inexact_array))[0])
+    """The parameters as one vector, in the order of `explicit`."""
+    return np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(net)])
 
 
 @pytest.mark.parametrize("net", [NET, PAIR], ids=["plain", "antisymmetric"])
@@ -101,6 +102,18 @@ def test_the_linearised_flow_ends_there():
     # at the rate of the slowest mode
     error = np.linalg.norm(run.probe[:2] - limit.probe, axis=1)
     assert error[1] / error[0] == pytest.approx(np.exp(-2.0), rel=1e-2)
+
+
+@pytest.mark.parametrize("loss", ["mse", "logistic", "huber"])
+def test_the_linearised_flow_of_any_loss_ends_there(loss):
+    def kernel(x1, x2):
+        return np.asarray(nets.tangent_kernel(NET, x1, x2))
+
+    limit = nets.least_movement(NET, X, Y, probe=PROBE)
+    last = [40 / limit.status.lambda_min]
+    flow = lfp.solve(kernel, X, Y, last, loss=loss, initial=lambda x: np.asarray(NET(x)))
+    np.testing.assert_allclose(flow(PROBE)[0], limit.probe, atol=1e-7)
+    np.testing.assert_allclose(flow.fitted[0], limit.fitted, atol=1e-7)
 
 
 def test_gradient_descent_on_the_linearised_network_ends_there():
