@@ -167,7 +167,7 @@ def substitution(x, y, law, noise, at, digits):
             inner = polynomial(t, [[s, *solved] for s in sums])[0]
             found[k] = 2 * inner + mp.fdot(outside(t), unknowns)
         square = mp.fsum(w * (mp.mpf(float(v)) - noise * w) for w, v in zip(c, y, strict=True))
-        return found.astype(float), float(mp.sqrt(square))
+        return found.astype(float), float(mp.nstr(mp.sqrt(square), 20))
 
 
 def check_against_digits(x, law, ridge, solution, accuracy):
