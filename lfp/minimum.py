@@ -245,7 +245,7 @@ def _condition(eigenvalues: np.ndarray) -> float:
 
 def closest(x: np.ndarray) -> tuple[int, int, float]:
     """Two samples that are nearest to each other, and their distance."""
-    distances, neighbours = KDTree(x).query(x, k=2)
+    distances, neighbours = (np.asarray(found) for found in KDTree(x).query(x, k=2))
     i = int(np.argmin(distances[:, 1]))
     j = int(neighbours[i, 1] if neighbours[i, 1] != i else neighbours[i, 0])
     return min(i, j), max(i, j), float(distances[i, 1])
