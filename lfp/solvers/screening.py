@@ -7,7 +7,7 @@ import scipy.linalg
 import scipy.sparse
 from scipy.spatial import KDTree
 
-INDUCING = 256  # points that carry what is smooth
+INDUCING = 512  # points that carry what is smooth
 NEIGHBOURS = 20
 SMALL = 64  # samples at the start of the order that are factorised as a whole
 GROWTH = 1.15  # of the prefixes in which neighbours are looked for

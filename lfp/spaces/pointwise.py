@@ -8,7 +8,7 @@ import scipy.fft
 import scipy.ndimage
 
 from lfp.spaces.modes import ModalSpace
-from lfp.spaces.realmodes import HalfSpectrum, split_pair, to_complex, to_real
+from lfp.spaces.realmodes import HalfSpectrum, to_real
 from lfp.spaces.samples import SampleSpace, kernel_matrix
 from lfp.transforms import LatticeModes, LatticeValues
 
@@ -116,28 +116,29 @@ def _of_lattice(problem: ModalSpace) -> Pointwise:
     to_modes = LatticeModes(x, problem.period, problem.cutoff)
     to_values = LatticeValues(x, problem.period, problem.cutoff)
 
-    def project(vector: np.ndarray) -> np.ndarray:
-        """D F* v, `(blocks, modes)`; two real functions travel in one pass."""
-        result = np.empty_like(weights)
-        for i in range(0, blocks - 1, 2):
-            packed = to_modes(vector * (factors[i] + 1j * factors[i + 1]))
-            result[i], result[i + 1] = (to_real(part) for part in split_pair(packed))
-        if blocks % 2:
-            result[-1] = to_real(to_modes(vector * factors[-1]))
-        return weights * result
+    pairs = _packed(weights, factors)
 
     def product(vector: np.ndarray) -> np.ndarray:
-        modes = to_complex(project(vector))
         result = np.zeros(n)
-        for i in range(0, blocks - 1, 2):
-            packed = to_values(modes[i] + 1j * modes[i + 1])
-            result += np.real(packed) * factors[i] + np.imag(packed) * factors[i + 1]
-        if blocks % 2:
-            result += np.real(to_values(modes[-1])) * factors[-1]
+        for real, imaginary, mean, gap in pairs:
+            modes = to_modes(vector * (real + 1j * imaginary))
+            # of two real functions in one pass, the one with D = mean + gap, the other mean - gap
+            scaled = modes * mean
+            if gap.any():
+                scaled += modes[::-1].conj() * gap
+            values = to_values(scaled)
+            result += np.real(values) * real + np.imag(values) * imaginary
         return result / n
 
     def coefficients(sample_weights: np.ndarray, affine: np.ndarray) -> np.ndarray:
-        columns = np.stack([project(column) for column in sample_weights.T], axis=-1)
+        """D F* of the weights, and the affine part as it is."""
+        columns = np.stack(
+            [
+                np.stack([to_real(to_modes(column * factor)) for factor in factors]) * weights
+                for column in sample_weights.T
+            ],
+            axis=-1,
+        )
         columns[which, 0] = affine
         return columns.reshape(problem.size, -1)
 
@@ -171,6 +172,22 @@ def _of_lattice(problem: ModalSpace) -> Pointwise:
         coefficients,
         functions,
     )
+
+
+def _packed(weights: np.ndarray, factors: list[np.ndarray]) -> list[tuple]:
+    """Blocks in pairs from the last on: their factors, mean and half the gap of their D.
+
+    D over the whole lattice, every axis ascending. The blocks of slopes share theirs.
+    """
+    half = weights.shape[1] // 2
+    positive = weights[:, 1 : half + 1]
+    whole = np.concatenate([positive[:, ::-1], weights[:, :1], positive], axis=1)
+    pairs = []
+    for j in range(len(factors) - 1, -1, -2):
+        i = max(j - 1, 0)
+        second = factors[j] if j else np.zeros_like(factors[0])
+        pairs.append((factors[i], second, (whole[i] + whole[j]) / 2, (whole[i] - whole[j]) / 2))
+    return pairs
 
 
 class _Table:

@@ -275,7 +275,7 @@ def test_preconditioned_steps_are_less_than_a_fifth_of_plain_and_jacobi_steps(ri
             reduced.product,
             lambda r, other=other: reduced._project(other(r)),
             reduced.right(source),
-            0.5e-8 * np.linalg.norm(source),
+            0.5e-8 * float(np.linalg.norm(source)),
             5 * steps,
         )
         assert capped[1] == 5 * steps
