@@ -50,8 +50,8 @@ def close(actual, expected, rtol):
 
 @pytest.mark.parametrize(("d", "ridge"), [(1, 1e-3), (1, 1e-6), (2, 1e-3), (2, 1e-6), (3, 1e-3)])
 def test_iteration_on_a_lattice_is_the_dense_solution_though_coefficients_are_negative(d, ridge):
-    x, u = samples({1: 250, 2: 250, 3: 100}[d], d, outputs=2)
-    problem = ModalSpace(LAW, lfp.Lattice(6.0, {1: 500, 2: 50, 3: 14}[d]), x, u)
+    x, u = samples({1: 250, 2: 250, 3: 60}[d], d, outputs=2)
+    problem = ModalSpace(LAW, lfp.Lattice(6.0, {1: 500, 2: 50, 3: 12}[d]), x, u)
     assert (problem.weights < 0).any()
     minimum = minimise(problem, ridge, 1e-10)
     assert minimum.converged
@@ -267,7 +267,7 @@ def test_screening_is_near_the_inverse_whatever_the_noise(noise):
 
 @pytest.mark.parametrize("ridge", [1e-6, 1e-8])
 def test_preconditioned_steps_are_less_than_a_fifth_of_plain_and_jacobi_steps(ridge):
-    x, u = samples(2000, 2)
+    x, u = samples(1500, 2)
     space = pointwise(SampleSpace(LAW, x, u))
     reduced = Reduced(space, ridge)
     diagonal = np.diag(LAW.kernel(x, x)) / len(x) + ridge
