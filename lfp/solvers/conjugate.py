@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.linalg
@@ -12,6 +13,8 @@ from lfp.spaces.pointwise import Pointwise, pointwise
 from lfp.spaces.samples import SampleSpace
 
 MOST_STEPS = 2_000
+TRIAL_STEPS = 30  # without a preconditioner: less than what it costs to build one
+TRIAL_FROM = 5_000  # samples
 REFINEMENTS = 3  # starts anew from the true residual
 SLACK = 0.5  # of the tolerance, for what the recursion and the truth differ by
 EMPTIED = 1e-14  # of the data; below, free functions have taken all of it
@@ -55,7 +58,8 @@ def minimise(
     The unknowns are the n weights of the samples, on a lattice as well: there a product is a
     transform to the modes and back. (The modes as unknowns make an indefinite system, since a free
     lattice has negative coefficients.) The affine functions are eliminated exactly, see `Reduced`;
-    the rest is preconditioned by `Screening`.
+    the rest is preconditioned by `Screening`, for many samples only after a few steps without it
+    were not enough, as they are with a large ridge.
 
     Args:
         problem: the space with samples and u `(n, c)`.
@@ -67,10 +71,11 @@ def minimise(
     """
     space = pointwise(problem)
     reduced = Reduced(space, ridge)
-    precondition = preconditioner(space, ridge)
+    build = cache(lambda: preconditioner(space, ridge))
+    trial = TRIAL_STEPS if ridge > 0 and len(space.x) >= TRIAL_FROM else 0
     states, moments, steps, residual, indefinite = [], [], 0, 0.0, False
     for source in problem.residual.T / np.sqrt(len(problem.x)):
-        one = reduced.solve(source, precondition, rtol, progress)
+        one = reduced.solve(source, build, rtol, progress, trial)
         states.append(one.state)
         moments.append(one.moments)
         steps, residual = steps + one.steps, max(residual, one.residual)
@@ -183,21 +188,27 @@ class Reduced:
         return self._project(source) - self._gain @ (self._basis.T @ source)
 
     def solve(
-        self, source: np.ndarray, precondition: Vector, rtol: float, progress: Progress | None
+        self,
+        source: np.ndarray,
+        build: Callable[[], Vector],
+        rtol: float,
+        progress: Progress | None,
+        trial: int = 0,
     ) -> Solution:
-        """s for one q."""
+        """s for one q, by steps with the preconditioner built after `trial` steps without one."""
         norm, right = float(np.linalg.norm(source)), self.right(source)
         state, steps, indefinite = np.zeros_like(source), 0, False
         defect = right
-        for _ in range(REFINEMENTS):
+        for most in [trial] * (trial > 0) + [MOST_STEPS] * REFINEMENTS:
             if np.linalg.norm(defect) <= max(rtol * SLACK, EMPTIED) * norm:
                 break
+            precondition = build() if most > trial else np.copy
             step, count, indefinite = conjugate_gradients(
                 self.product,
-                lambda r: self._project(precondition(r)),
+                lambda r, inner=precondition: self._project(inner(r)),
                 defect,
                 SLACK * rtol * norm,
-                MOST_STEPS - steps,
+                min(most, MOST_STEPS - steps),
                 None if progress is None else _counted(progress, steps, norm),
             )
             state, steps = self._project(state + step), steps + count

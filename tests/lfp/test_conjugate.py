@@ -193,6 +193,24 @@ def test_residuals_that_rounding_does_not_allow_are_reported(monkeypatch):
     assert "after 3 steps: set a larger ridge" in minimum.message
 
 
+def test_preconditioner_is_built_only_where_a_trial_without_it_is_not_enough(monkeypatch):
+    built = []
+
+    def spy(space, ridge):
+        built.append(ridge)
+        return preconditioner(space, ridge)
+
+    monkeypatch.setattr("lfp.solvers.conjugate.preconditioner", spy)
+    monkeypatch.setattr("lfp.solvers.conjugate.TRIAL_FROM", 300)
+    x, u = samples(300, 2, outputs=2)
+    problem = SampleSpace(LAW, x, u)
+    for ridge, expected in ((1e-2, []), (1e-7, [1e-7])):
+        built.clear()
+        minimum = minimise(problem, ridge, 1e-10)
+        assert built == expected
+        close(problem.fitted(minimum.coefficients), problem.fitted(problem.limit(ridge)[0]), 1e-7)
+
+
 def test_conjugate_gradients_end_after_as_many_steps_as_there_are_eigenvalues():
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.normal(size=(60, 60)))[0]
@@ -273,7 +291,7 @@ def test_preconditioned_steps_are_less_than_a_fifth_of_plain_and_jacobi_steps(ri
     diagonal = np.diag(LAW.kernel(x, x)) / len(x) + ridge
     source = u[:, 0] / np.sqrt(len(x))
     precondition = preconditioner(space, ridge)
-    steps = reduced.solve(source, precondition, 1e-8, None).steps
+    steps = reduced.solve(source, lambda: precondition, 1e-8, None).steps
     for other in (lambda r: r, lambda r: r / diagonal):
         capped = conjugate_gradients(
             reduced.product,
