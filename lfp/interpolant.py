@@ -14,13 +14,14 @@ class Interpolant:
 
     Attributes:
         norm: `||h - h_ini||` in the kernel's function space (the FP-norm of the law), of several
-            outputs the root of the sum of squares.
+            outputs the root of the sum of squares; NaN where a ridge hides that K is indefinite.
         status: a `Status`.
     """
 
     def __init__(
         self,
         minimum: Minimum,
+        square: float,
         place: np.ndarray | None,
         initial: Initial,
         outputs: tuple[int, ...],
@@ -28,7 +29,7 @@ class Interpolant:
     ) -> None:
         self._minimum, self._place = minimum, place
         self._initial, self._outputs = initial, outputs
-        self.norm, self.status = float(np.sqrt(max(minimum.square, 0.0))), status
+        self.norm, self.status = float(np.sqrt(max(square, 0.0))), status
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """Values `(m,)`, or `(m, c)` for c outputs, at x, `(m, d)` or `(m,)` when d = 1."""

@@ -14,6 +14,7 @@ from lfp.norms import warn_if_not_regular
 from lfp.status import Status, against_indefinite, indefinite
 
 LARGEST_ROUNDING = 1e-4  # of a residual that still counts as solved
+INDEFINITE = 1e-8  # a negative square norm that is more than rounding, relative to its bound
 
 
 def interpolate(
@@ -80,8 +81,8 @@ def interpolate(
     if isinstance(space, Lattice) and isinstance(law, Law) and x.shape[1] <= 3:
         warn_if_not_regular(law, space, x.shape[1])
     start = 0.0 if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
+    residual = (y - start).reshape(len(y), -1)
     try:
-        residual = (y - start).reshape(len(y), -1)
         minimum = minimise(law, space, solver, x, residual, ridge, rtol, progress)
     except LinAlgError:
         raise ValueError(
@@ -93,6 +94,9 @@ def interpolate(
     if message and throw:
         raise ValueError(message)
     eigenvalues = minimum.eigenvalues if len(minimum.eigenvalues) else np.ones(1)
+    square = minimum.square
+    if ridge > 0 and square < -INDEFINITE * float(np.sum(residual**2)) / (len(x) * ridge):
+        square = np.nan  # the ridge hides that K is indefinite
     status = Status(
         space=minimum.space,
         lattice=minimum.lattice,
@@ -108,7 +112,7 @@ def interpolate(
         residual=minimum.residual,
         condition=minimum.condition,
     )
-    return Interpolant(minimum, place, initial, y.shape[1:], status)
+    return Interpolant(minimum, square, place, initial, y.shape[1:], status)
 
 
 def _merge_repeated(
@@ -159,5 +163,8 @@ def _problem(
     allowed = max(rtol, min(minimum.rounding, LARGEST_ROUNDING))
     if minimum.residual <= allowed or minimum.message:
         return minimum.message
-    advice = "use a larger cutoff" if minimum.space == "lattice" else "set ridge > 0"
+    advice = "use a larger cutoff"
+    if minimum.space == "samples":
+        i, j, distance = closest(x)
+        advice = f"set ridge > 0 (samples {i} and {j} are {distance:.3g} apart)"
     return f"the relative residual at the samples is {minimum.residual:.3g}: {advice}"

@@ -14,6 +14,7 @@ tridiagonal system for p inside; for `|z|^3` alone that of the natural cubic spl
 Arrays have one row for each right-hand side, so that samples are next to each other in memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ class ChainSolution:
     The last two rows belong to zero data and p = 1 at the first, at the last sample.
 
     Attributes:
-        residual: of the equations, relative to their right-hand side.
+        residual: of the equations, relative to the largest terms in them.
         error: estimated relative error of p.
         condition: estimate of the condition number of the factorised matrix.
     """
@@ -92,10 +93,8 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
 
     p, conductance = np.zeros((k + 2, n)), -chain.off
     p[k, 0] = p[k + 1, -1] = 1.0
-    right, rise = defect(), _largest(increments)
-    source = np.maximum(_largest(right), rise) + TINY  # of affine data the first is rounding
-    least = NEGLIGIBLE * rise * chain.length / np.abs(chain.alpha).max()
-    p[:, 1:-1] = solve(right)
+    least = NEGLIGIBLE * chain.length / np.abs(chain.alpha).max() * _largest(increments)
+    p[:, 1:-1] = solve(defect())
     corrections, error, right = [], 1.0, defect()
     while error > ACCURACY:
         step = solve(right)
@@ -106,10 +105,11 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
             return None
         error = max(corrections[0] * corrections[-1], np.finfo(float).eps)
         right = defect()
-    residual = float(np.max(_largest(right) / source))
-    ones = substitute(pivots, ratios, np.ones(n - 2))[0]  # row sums of the inverse
-    rows = chain.diagonal + np.abs(chain.off[:-1]) + np.abs(chain.off[1:])
-    condition = float(rows.max() * np.abs(ones).max())
+    norm = float((chain.diagonal + np.abs(chain.off[:-1]) + np.abs(chain.off[1:])).max())
+    # a smooth p of neighbours close together has a right-hand side below its own rounding
+    size = norm * _largest(p) + _largest(increments) + TINY
+    residual = float(np.max(_largest(right) / size))
+    condition = norm * float(np.abs(substitute(pivots, ratios, np.ones(n - 2))[0]).max())
     return ChainSolution(p, *_slopes(chain, p, increments), residual, error, condition)
 
 
@@ -146,7 +146,9 @@ def smoothing(chain: Chain, values: np.ndarray, noise: np.ndarray) -> ChainSolut
     """
     k, n = values.shape
     m = n - 1
-    unit = float(np.abs(chain.alpha).max())  # scaled so that unknowns are of the size of values
+    # scaled so that unknowns are of the size of the values
+    conductivity, damping = float(np.abs(chain.alpha).max()), float(noise.max()) / chain.length
+    unit = max(conductivity, damping)
     gaps, alpha = chain.gaps / chain.length, chain.alpha / unit
     leaks, half = chain.leaks * chain.length / unit, noise / (2 * unit * chain.length)
     # unknowns p_i, s_i, g_i of each gap in this order; rows: that of g (p at the first), of v, of p
@@ -175,17 +177,21 @@ def smoothing(chain: Chain, values: np.ndarray, noise: np.ndarray) -> ChainSolut
     # outside the samples the slope of p is M_0 = -(p_1 + p_n) on the left, -M_0 on the right
     right[k:, s[0]] -= half[0] * unit
     right[k:, s[-1]] += half[-1] * unit
-    rows = float(np.abs(matrix).sum(axis=1).max())
+    norm = float(np.abs(matrix).sum(axis=1).max())
     factors, pivots, info = factorise_band(matrix.T, 3, 3, overwrite_ab=True)
     if info != 0:
         raise np.linalg.LinAlgError("the chain of samples is singular")
-    solution = substitute_band(factors, 3, 3, right.T, pivots)[0].T
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], 3 * m)
-    condition = rows * float(np.abs(substitute_band(factors, 3, 3, signs, pivots)[0]).max())
+
+    def solve(right: np.ndarray, transposed: bool = False) -> np.ndarray:
+        return substitute_band(factors, 3, 3, right, pivots, trans=int(transposed))[0]
+
+    solution = solve(right.T).T
+    condition = norm * _norm_of_inverse(solve, 3 * m)
     slope, flux = solution[:, s], solution[:, g]
     falls = half * np.diff(slope, prepend=0.0, append=0.0)
     defect = gaps * (alpha * slope - flux) - np.diff(falls) - right[:, s]
-    residual = float(np.max(_largest(defect) / (_largest(right) + TINY)))
+    size = norm * _largest(solution) + _largest(right) + TINY
+    residual = float(np.max(_largest(defect) / size))
     last = np.zeros((k + 2, 1))
     last[-1] = unit
     return ChainSolution(
@@ -193,6 +199,15 @@ def smoothing(chain: Chain, values: np.ndarray, noise: np.ndarray) -> ChainSolut
         slope / (unit * chain.length),
         flux / chain.length,
         residual,
-        float(np.finfo(float).eps * np.sqrt(m)),
+        # a large ridge leaves little of the values
+        float(np.finfo(float).eps * max(np.sqrt(m), damping / conductivity)),
         condition,
     )
+
+
+def _norm_of_inverse(solve: Callable[..., np.ndarray], size: int) -> float:
+    """Estimate of the 1-norm of an inverse (Hager 1984, one step)."""
+    rise = solve(np.sign(solve(np.full(size, 1 / size))), transposed=True)
+    unit = np.zeros(size)
+    unit[np.argmax(np.abs(rise))] = 1.0
+    return float(np.abs(solve(unit)).sum())

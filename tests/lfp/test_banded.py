@@ -15,8 +15,6 @@ LAWS = {
     "linear": lambda reach: lfp.PowerLaw(2),
     "cubic": lambda reach: lfp.PowerLaw(4),
 }
-# rounding of the p of a chain over a gap of 1e-9 is 1e-7 of its residual, not of the outputs
-CLOSE = 1e-5
 
 
 def clusters(n, gap):
@@ -61,7 +59,7 @@ def check_against_dense(positions, law, ridge, n):
     x = SAMPLES[positions](n)
     y, at, which = data(x), around(x), LAWS[law](np.abs(x).max())
     dense = lfp.interpolate(which, x, y, ridge=ridge, solver="dense", throw=False)
-    banded = lfp.interpolate(which, x, y, ridge=ridge, solver="banded", rtol=CLOSE)
+    banded = lfp.interpolate(which, x, y, ridge=ridge, solver="banded")
     if (positions, law, ridge) in NOT_DENSE:
         assert dense.status.condition > 1e10
         return
@@ -262,3 +260,35 @@ def test_numerically_equal_positions_are_one_position_with_a_ridge():
     x[3] = 1.0
     together = lfp.interpolate(lfp.TwoLayer(), x, y, ridge=1e-2, solver="banded")
     np.testing.assert_allclose(apart(at), together(at), atol=1e-12)
+
+
+@pytest.mark.parametrize("law", [lfp.TwoLayer(), lfp.PowerLaw(2.0), lfp.PowerLaw(4.0)])
+def test_smooth_values_at_random_positions_are_interpolated_whatever_the_smallest_gap(law):
+    x = np.sort(np.random.default_rng(0).uniform(-1, 1, 100_000))
+    assert np.diff(x).min() < 1e-9
+    limit = lfp.interpolate(law, x, np.sin(3 * x))
+    np.testing.assert_allclose(limit(x[::7]), np.sin(3 * x[::7]), rtol=0, atol=1e-15)
+    between = (x[1:] + x[:-1]) / 2
+    chord = 9 / 8 * np.diff(x).max() ** 2  # what a chord of the sine misses at most
+    np.testing.assert_allclose(limit(between), np.sin(3 * between), rtol=0, atol=1.01 * chord)
+
+
+@pytest.mark.parametrize("law", [lfp.TwoLayer(), lfp.PowerLaw(4.0)])
+@pytest.mark.parametrize("ridge", [1.0, 1e3, 1e6])
+def test_error_estimate_covers_what_a_large_ridge_costs(law, ridge):
+    random = np.random.default_rng(0)
+    x, at = random.uniform(-1, 1, 1000), np.linspace(-1, 1, 50)
+    y = np.sin(9 * x) + x
+    limit = lfp.interpolate(law, x, y, ridge=ridge)
+    dense = lfp.interpolate(law, x, y, ridge=ridge, solver="dense")(at)
+    error = np.abs(limit(at) - dense).max() / np.abs(dense).max()
+    assert error <= max(1e-11, limit.status.error_estimate)
+
+
+def test_a_kernel_that_only_the_ridge_makes_definite_has_no_norm():
+    law, x = lfp.TwoLayer(sigma_w=4.0, sigma_b=1.0), np.linspace(-1, 1, 10)
+    least = np.linalg.eigvalsh(law.kernel(x, x) / 10)[0]
+    assert least < 0
+    for solver in ("banded", "dense"):
+        limit = lfp.interpolate(law, x, np.arange(10.0), ridge=-1.01 * least, solver=solver)
+        assert np.isnan(limit.norm)

@@ -40,11 +40,15 @@ FLOWS = ("dense", "krylov", "ode")
 LIMITS = [  # space, dimension, solver of `interpolate`: one line for each way to the limit
     ("samples", 1, "dense"),
     ("samples", 1, "banded"),
+    ("samples", 1, "iterative"),
     ("samples", 2, "dense"),
+    ("samples", 2, "iterative"),
     ("torus", 1, "dense"),
+    ("torus", 1, "iterative"),
     ("torus", 2, "dense"),
     ("free constant", 1, "dense"),
     ("free", 1, "dense"),
+    ("free", 1, "iterative"),
     ("free", 2, "dense"),
 ]
 PAIRS = [
