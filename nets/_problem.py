@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nets.networks.frozen import Frozen
+
 _BLOCK_BYTES = 2**27
 """Jacobians are formed for as many samples at a time as fit here."""
 
@@ -103,8 +105,9 @@ class LeastSquares(eqx.Module):
 
 
 def split(net: Any) -> tuple[Any, Any]:
-    """The network as (trained parameters, the rest)."""
-    return eqx.partition(net, eqx.is_inexact_array)
+    """The network as (trained parameters, the rest); what is `Frozen` belongs to the rest."""
+    trained = jax.tree.map(eqx.is_inexact_array, net, is_leaf=lambda node: isinstance(node, Frozen))
+    return eqx.partition(net, trained)
 
 
 def to_float64(parameters: Any) -> Any:

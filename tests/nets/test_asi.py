@@ -2,7 +2,10 @@
 
 import equinox as eqx
 import jax
+import jax.flatten_util
+import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +77,79 @@ def test_pair_leaves_the_network_it_was_made_from():
     np.testing.assert_array_equal(pair.first.a, net.a)
     np.testing.assert_array_equal(pair.second.w, net.w)
     assert pair.activation == "relu"
+
+
+def draw(kind, outputs=1):
+    """A small network of each architecture."""
+    key = jax.random.key(8)
+    if kind == "mlp":
+        return nets.mlp(key, widths=(9, 8, 6, outputs), weight_std="he", scaling="ntk")
+    if kind == "cnn":
+        return nets.cnn(
+            key, image=(3, 3, 1), channels=(4,), kernel_size=2, dense=(5,), outputs=outputs
+        )
+    if kind == "kinks":
+        return nets.two_layer_kinks(key, dim=9, width=11, frozen_directions=True)
+    return nets.two_layer(key, dim=9, width=11, activation="tanh", scale=2.0)
+
+
+POINTS = np.random.default_rng(2).normal(size=(5, 9))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "kinks", "two-layer"])
+def test_every_network_starts_at_zero_with_its_kernel_or_twice_it(kind):
+    net = draw(kind)
+    kernel = np.asarray(nets.tangent_kernel(net, POINTS, POINTS))
+    for make, factor in ((nets.antisymmetric, 1.0), (nets.doubled, 2.0)):
+        pair = make(net)
+        assert (np.asarray(pair(POINTS)) == 0.0).all()
+        assert (np.asarray(compiled(pair, POINTS)) == 0.0).all()
+        found = np.asarray(nets.tangent_kernel(pair, POINTS, POINTS))
+        assert np.abs(found - factor * kernel).max() <= 1e-12 * np.abs(kernel).max()
+        assert pair.activation == net.activation
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_pair_of_networks_with_several_outputs(kind):
+    net = draw(kind, outputs=3)
+    rows, _ = jax.flatten_util.ravel_pytree(jax.jacrev(lambda net: net(POINTS))(net))
+    for make, factor in ((nets.antisymmetric, 1.0), (nets.doubled, 2.0)):
+        pair = make(net)
+        assert pair(POINTS).shape == (5, 3)
+        assert (np.asarray(pair(POINTS)) == 0.0).all()
+        assert (np.asarray(compiled(pair, POINTS)) == 0.0).all()
+        both, _ = jax.flatten_util.ravel_pytree(jax.jacrev(lambda net: net(POINTS))(pair))
+        np.testing.assert_allclose(both @ both, factor * (rows @ rows), rtol=1e-12)
+
+
+def test_doubled_network_is_the_antisymmetric_one_twice_as_fast():
+    net = nets.two_layer(jax.random.key(9), width=60, activation="tanh", sigma_b=2.0)
+    x, ts = np.linspace(-1, 1, 6), np.array([0.0, 1.0, 30.0, 1000.0])
+    y = np.cos(3 * x)
+    twice = nets.linearized_flow(nets.doubled(net), x, y, ts, probe=[0.3])
+    once = nets.linearized_flow(nets.antisymmetric(net), x, y, 2 * ts, probe=[0.3])
+    np.testing.assert_allclose(twice.fitted, once.fitted, atol=1e-9)
+    np.testing.assert_allclose(twice.probe, once.probe, atol=1e-9)
+
+
+def test_one_network_of_twice_the_width_has_the_kernel_of_the_antisymmetric_pair():
+    """a' = -a under (2m)^(-1/2): the output cancels only up to rounding."""
+    net = nets.two_layer(jax.random.key(10), width=40)
+    wide = nets.TwoLayer(
+        a=jnp.append(net.a, -net.a),
+        w=jnp.append(net.w, net.w, axis=0),
+        b=jnp.append(net.b, net.b),
+        activation="relu",
+    )
+    x = np.linspace(-1, 1, 6)
+    np.testing.assert_allclose(wide(x), 0.0, atol=1e-12)
+    np.testing.assert_allclose(
+        nets.tangent_kernel(wide, x, x),
+        nets.tangent_kernel(nets.antisymmetric(net), x, x),
+        rtol=1e-12,
+    )
+
+
+def test_doubled_refuses_what_is_no_network():
+    with pytest.raises(TypeError, match="net must be a network"):
+        nets.doubled(3.0)

@@ -1,0 +1,25 @@
+"""Networks: two-layer ones in both parametrisations, deep and convolutional ones."""
+
+from nets.networks.activations import ACTIVATIONS, KINKED
+from nets.networks.cnn import CNN, cnn
+from nets.networks.frozen import Frozen
+from nets.networks.kinks import TwoLayerKinks, two_layer_kinks
+from nets.networks.layers import Convolution, Dense
+from nets.networks.mlp import MLP, mlp
+from nets.networks.two_layer import TwoLayer, two_layer
+
+__all__ = [
+    "ACTIVATIONS",
+    "CNN",
+    "KINKED",
+    "MLP",
+    "Convolution",
+    "Dense",
+    "Frozen",
+    "TwoLayer",
+    "TwoLayerKinks",
+    "cnn",
+    "mlp",
+    "two_layer",
+    "two_layer_kinks",
+]
