@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 
 from nets._checks import ArrayLike, as_points, as_real, check_same_dimension
 from nets._problem import split
@@ -21,17 +21,17 @@ class Status:
     """How a run went. For an ensemble each entry is an array or a tuple, one item a seed."""
 
     solver: Any
-    """"chebyshev", "exponential" or, for a linearised network, "eigenvectors"."""
+    """"chebyshev", "exponential", "optax" or, for a linearised network, "eigenvectors"."""
     reason: Any
     """"completed", or why the integration stopped."""
     time: Any
-    """Last time that was reached."""
+    """Last time that was reached; NaN for `nets.train`."""
     steps: Any
-    """Accepted steps."""
+    """Accepted steps; for `nets.train` those that led to `net`."""
     rejected: Any
     """Steps that missed the tolerance and were repeated."""
     gradients: Any
-    """Gradients of the loss (one backward pass over all samples each)."""
+    """Gradients of the loss (one backward pass over all samples, or one batch, each)."""
     jacobians: Any
     """Jacobians of all outputs, each with an n x n eigendecomposition."""
     spectral_radius: Any
@@ -40,37 +40,39 @@ class Status:
 
 @dataclass(frozen=True)
 class Run:
-    """Outputs along a training run, on the time axis `h' = -(1/n) sum K (h - y)`.
+    """Outputs along a training run, on the time axis `h' = -(1/n) sum K (h - y)` or over steps.
 
     Outputs are multiplied by the lazy scale, hence comparable with y. An ensemble has one more
-    axis, the seeds, in front of every array but ts and x.
+    axis, the seeds, in front of every array but ts, steps and x.
     """
 
-    ts: Float[np.ndarray, " T"]
-    """Times."""
+    ts: Float[np.ndarray, " T"] | None
+    """Times; None for `nets.train`."""
     x: Float[np.ndarray, "n d"]
     """Samples."""
-    fitted: Float[np.ndarray, "*seeds T n"]
-    """Outputs at the samples."""
-    probe: Float[np.ndarray, "*seeds T m"] | None
-    """Outputs at the probe points, where there are any."""
+    fitted: Float[np.ndarray, "..."]
+    """Outputs at the samples, (*seeds, T, n), or (*seeds, T, n, c) for c outputs."""
+    probe: Float[np.ndarray, "..."] | None
+    """Outputs at the probe points, where there are any, (*seeds, T, m) or (*seeds, T, m, c)."""
     loss: Float[np.ndarray, "*seeds T"]
-    """1/(2n) sum (fitted - y)^2."""
+    """The loss over all samples, for "mse" `1/(2n) sum (fitted - y)^2`."""
     net: Any
     """The trained network; for an ensemble its arrays are stacked over the seeds."""
     networks: Any
     """Parameters at every time (record="networks"), stacked over ts, else None."""
     status: Status
     """What the integration cost and why it ended."""
+    steps: Int[np.ndarray, " T"] | None = None
+    """Numbers of steps, for `nets.train`."""
 
-    def spectrum(self, xi: ArrayLike) -> Complex[np.ndarray, "*seeds T F"]:
+    def spectrum(self, xi: ArrayLike) -> Complex[np.ndarray, "..."]:
         """Sampled transform `(1/n) sum_i h(x_i) exp(-2 pi i xi . x_i)` of the fitted outputs.
 
         Args:
             xi: frequencies in cycles per unit of x, (F, d), or (F,) when d = 1.
 
         Returns:
-            (T, F), complex; (seeds, T, F) for an ensemble.
+            (T, F), complex, (T, F, c) for c outputs; with the seeds in front for an ensemble.
 
         Raises:
             ValueError, TypeError: xi are not finite real frequencies of the dimension of x.
@@ -83,19 +85,21 @@ class Run:
                 f"xi must have shape (F, {self.x.shape[1]}), the dimension of x, got {np.shape(xi)}"
             )
         waves = np.exp(-2j * np.pi * self.x.astype(np.float64) @ frequencies.T)
-        return self.fitted @ waves / len(self.x)
+        if self.fitted.ndim == self.loss.ndim + 1:
+            return self.fitted @ waves / len(self.x)
+        return np.einsum("...nc,nf->...fc", self.fitted, waves) / len(self.x)
 
     def net_at(self, i: Any) -> Any:
-        """The network at time ts[i]; for an ensemble its arrays are stacked over the seeds.
+        """The network at recording i; for an ensemble its arrays are stacked over the seeds.
 
         Args:
-            i: an integer; a negative one counts from the last time.
+            i: an integer; a negative one counts from the last recording.
 
         Raises:
-            ValueError: networks were not recorded, or there is no such time.
+            ValueError: networks were not recorded, or there is no such recording.
             TypeError: i is no integer.
         """
-        last = len(self.ts) - 1
+        last = self.loss.shape[-1] - 1
         try:
             index = operator.index(i)
         except TypeError as error:
@@ -106,12 +110,12 @@ class Run:
             raise ValueError('networks were not recorded: pass record="networks"')
         if not -last - 1 <= index <= last:
             raise ValueError(f"i must be from {-last - 1} to {last}, the index of a time, got {i}")
-        axis = self.fitted.ndim - 2
+        axis = self.loss.ndim - 1
         chosen = jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=axis), self.networks)
         return eqx.combine(chosen, split(self.net)[1])
 
     def kernels(self, x: ArrayLike) -> Float[Any, "*seeds T n1 n1"]:
-        """Tangent kernel K(x, x) of the recorded network at every time, NaN where none was reached.
+        """Tangent kernel K(x, x) at every recording, NaN where none was reached.
 
         Args:
             x: points (n1, d), or (n1,) when d = 1.
@@ -124,21 +128,21 @@ class Run:
         """
         points = as_points("x", x)
         check_same_dimension("x", points, self.x)
-        nets = [self.net_at(i) for i in range(len(self.ts))]
+        nets = [self.net_at(i) for i in range(self.loss.shape[-1])]
 
-        def along(nets: list[Any], fitted: np.ndarray) -> np.ndarray:
+        def along(nets: list[Any], loss: np.ndarray) -> np.ndarray:
             dtype = jax.tree.leaves(eqx.filter(self.net, eqx.is_inexact_array))[0].dtype
             found = np.full((len(nets), len(points), len(points)), np.nan, dtype)
-            for i in np.flatnonzero(np.isfinite(fitted).all(axis=1)):
+            for i in np.flatnonzero(np.isfinite(loss)):
                 found[i] = tangent_kernel(nets[i], points, points)
             return found
 
-        if self.fitted.ndim == 2:
-            return along(nets, self.fitted)
+        if self.loss.ndim == 1:
+            return along(nets, self.loss)
         return np.stack(
             [
-                along([unstack(net, seed) for net in nets], fitted)
-                for seed, fitted in enumerate(self.fitted)
+                along([unstack(net, seed) for net in nets], loss)
+                for seed, loss in enumerate(self.loss)
             ]
         )
 
@@ -164,6 +168,7 @@ def stack(runs: Sequence[Run]) -> Run:
     }
     return Run(
         ts=first.ts,
+        steps=first.steps,
         x=first.x,
         fitted=np.stack([run.fitted for run in runs]),
         probe=None if first.probe is None else np.stack([run.probe for run in runs]),  # pyright: ignore[reportCallIssue, reportArgumentType]
