@@ -32,6 +32,7 @@ docs: .venv/built
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install -q -e . --group dev
+	$(BIN)/python -m pip install -q --no-deps neural-tangents==0.6.5 frozendict
 	touch $@
 
 clean:

@@ -28,12 +28,12 @@ from typing import Any
 import jax
 import numpy as np
 import scipy.linalg
-from _neural_tangents import load
 from _record import machine, side_by_side, timed, write
 from scipy.integrate import solve_ivp
 from scipy.sparse.linalg import LinearOperator, expm_multiply
 
 import lfp
+from nets._neural_tangents import load
 
 jax.config.update("jax_enable_x64", True)
 _LinearOperator: Any = LinearOperator  # its type hints know the base class only

@@ -34,6 +34,8 @@ def load() -> ModuleType:
     Raises:
         ImportError: it is not installed, with what to type.
     """
+    if (loaded := sys.modules.get("neural_tangents")) is not None:
+        return loaded
     util: Any = ModuleType("jax.util")
     util.safe_map, util.safe_zip = _safe_map, _safe_zip
     with ExitStack() as stack:
