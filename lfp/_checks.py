@@ -89,6 +89,8 @@ def largest_square(x: np.ndarray) -> float:
 
 def number(name: str, value: object, *, allowed: str, valid: Callable[[float], bool]) -> float:
     """`value` as a finite float for which `valid` holds; `allowed` says so in words."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -130,7 +132,8 @@ def outputs_of(
     """Values `(n, *outputs)` of a user's function, called with x `(n, d)`, or `(n,)` when d = 1."""
     if not callable(function):
         raise TypeError(f"{name} must be None or a function of x, got {function!r}")
-    result: Any = function(x[:, 0] if x.shape[1] == 1 else x)
+    own = np.array(x)  # the function may write into it
+    result: Any = function(own[:, 0] if x.shape[1] == 1 else own)
     values = real_array(f"{name}(x)", result, ndim=(1, 2))
     if values.shape != (len(x), *outputs):
         raise ValueError(f"{name}(x) must have shape {(len(x), *outputs)}, got {values.shape}")

@@ -64,11 +64,18 @@ def make_space(
         if not isinstance(law, Law):
             raise TypeError(f"law must be a law such as TwoLayer on a Lattice, got {law!r}")
         return ModalSpace(law, space, x, residual)
-    if space is not None and not isinstance(space, str):
-        raise TypeError(f"space must be None, 'samples' or a Lattice, got {space!r}")
-    check.choice("space", "samples" if space is None else space, ("samples",))
+    check_space(space)
     kernel_of(law)
     return SampleSpace(law, x, residual)
+
+
+def check_space(space: object) -> None:
+    """Refuse what is no space."""
+    if space is None or isinstance(space, Lattice):
+        return
+    if not isinstance(space, str):
+        raise TypeError(f"space must be None, 'samples' or a Lattice, got {space!r}")
+    check.choice("space", space, ("samples",))
 
 
 def kernel_of(law: Kernel) -> Callable[..., np.ndarray]:

@@ -21,20 +21,24 @@ class Interpolant:
     def __init__(
         self,
         minimum: Minimum,
+        scale: float,
         square: float,
+        samples: np.ndarray,
         place: np.ndarray | None,
         initial: Initial,
         outputs: tuple[int, ...],
         status: Status,
     ) -> None:
-        self._minimum, self._place = minimum, place
+        # of the data divided by scale
+        self._minimum, self._scale, self._samples, self._place = minimum, scale, samples, place
         self._initial, self._outputs = initial, outputs
-        self.norm, self.status = float(np.sqrt(max(square, 0.0))), status
+        self.norm, self.status = scale * float(np.sqrt(max(square, 0.0))), status
 
     def __call__(self, x: ArrayLike) -> np.ndarray:
         """Values `(m,)`, or `(m, c)` for c outputs, at x, `(m, d)` or `(m,)` when d = 1."""
         x = check.points("x", x)
-        values = self._minimum.evaluate(x).reshape(len(x), *self._outputs)
+        check.same_dimension("x", x, "the samples", self._samples)
+        values = self._scale * self._minimum.evaluate(x).reshape(len(x), *self._outputs)
         if self._initial is not None:
             values = values + check.outputs_of("initial", self._initial, x, self._outputs)
         return values
@@ -57,7 +61,7 @@ class Interpolant:
         if isinstance(self._minimum.leave_one_out, str):
             raise ValueError(f"leave_one_out does not exist here: {self._minimum.leave_one_out}")
         with np.errstate(invalid="ignore", divide="ignore"):
-            errors = self._minimum.leave_one_out()
+            errors = self._scale * self._minimum.leave_one_out()
         if self._place is not None:
             repeated = np.bincount(self._place)[self._place] > 1
             errors = np.where(repeated[:, None], 0.0, errors[self._place])

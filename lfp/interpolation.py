@@ -5,7 +5,7 @@ from scipy.linalg import LinAlgError
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
-from lfp.choice import Initial, Kernel, kernel_of
+from lfp.choice import Initial, Kernel, check_space, kernel_of
 from lfp.interpolant import Interpolant
 from lfp.lattice import Lattice
 from lfp.laws import Law
@@ -13,6 +13,7 @@ from lfp.minimum import SOLVERS, Minimum, choose, closest, minimise
 from lfp.norms import warn_if_not_regular
 from lfp.status import Status, against_indefinite, indefinite
 
+LARGEST = 1e100  # ridge
 LARGEST_ROUNDING = 1e-4  # of a residual that still counts as solved
 INDEFINITE = 1e-8  # a negative square norm that is more than rounding, relative to its bound
 
@@ -69,11 +70,14 @@ def interpolate(
     Source: Zhang, Luo, Ma, Xu 2021; Luo, Ma, Xu, Zhang 2022.
     """
     x, y = check.samples(x, y)
-    ridge = check.number("ridge", ridge, allowed="at least 0", valid=lambda v: v >= 0)
+    ridge = check.number(
+        "ridge", ridge, allowed=f"from 0 to {LARGEST:g}", valid=lambda v: 0 <= v <= LARGEST
+    )
     rtol = check.number("rtol", rtol, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
     if solver is not None:
         check.choice("solver", solver, SOLVERS)
     kernel_of(law)
+    check_space(space)
     place = None
     if ridge == 0:
         x, y, place = _merge_repeated(x, y)
@@ -82,6 +86,9 @@ def interpolate(
         warn_if_not_regular(law, space, x.shape[1])
     start = 0.0 if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
     residual = (y - start).reshape(len(y), -1)
+    # a power of two: squares of tiny or huge values neither vanish nor overflow
+    scale = float(2.0 ** np.frexp(np.abs(residual).max())[1]) if residual.any() else 1.0
+    residual /= scale
     try:
         minimum = minimise(law, space, solver, x, residual, ridge, rtol, progress)
     except LinAlgError:
@@ -103,8 +110,8 @@ def interpolate(
         solver=solver,
         unknowns=minimum.unknowns,
         iterations=minimum.iterations,
-        error_estimate=minimum.error,
-        resolved_until=np.inf,
+        error_estimate=min(1.0, minimum.error),
+        resolved_until=minimum.resolved_until,
         lambda_max=float(eigenvalues[-1]),
         lambda_min=float(eigenvalues[0]),
         validity=validity,
@@ -112,7 +119,7 @@ def interpolate(
         residual=minimum.residual,
         condition=minimum.condition,
     )
-    return Interpolant(minimum, square, place, initial, y.shape[1:], status)
+    return Interpolant(minimum, scale, square, x, place, initial, y.shape[1:], status)
 
 
 def _merge_repeated(
@@ -146,25 +153,29 @@ def _problem(
     minimum: Minimum, solver: str, x: np.ndarray, ridge: float, rtol: float, validity: float
 ) -> str:
     """What keeps a minimum from being one, with advice; else ""."""
-    eigenvalues = minimum.eigenvalues
+    eigenvalues, more = minimum.eigenvalues, "a larger ridge" if ridge > 0 else "ridge > 0"
     if not np.isnan(eigenvalues).any():
         message = indefinite(eigenvalues, validity, minimum.space, np.inf)
         if message:
             return message
-    if not minimum.definite and minimum.space == "samples":
-        if solver == "banded":
-            return f"the kernel is indefinite on these samples{against_indefinite(validity)}"
+    elif not minimum.definite and minimum.space == "lattice":
+        return f"the lattice kernel is indefinite on these samples: set {more}, or a larger cutoff"
+    elif not minimum.definite:
+        return f"the kernel is indefinite on these samples{against_indefinite(validity)}"
+    near = ""
+    if minimum.space == "samples" and len(x) > 1 and solver == "dense":
         i, j, distance = closest(x)
+        near = f"; samples {i} and {j} are {distance:.3g} apart"
+    if not minimum.definite and minimum.space == "samples":
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
-            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}; samples {i} and {j} are "
-            f"{distance:.3g} apart): set ridge > 0 or leave out points that nearly coincide"
+            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}{near}): set {more} or leave out points "
+            f"that nearly coincide"
         )
+    if solver == "banded" and minimum.error > LARGEST_ROUNDING:
+        return f"ridge = {ridge:g} exceeds the kernel so far that rounding is all that is left"
     allowed = max(rtol, min(minimum.rounding, LARGEST_ROUNDING))
     if minimum.residual <= allowed or minimum.message:
         return minimum.message
-    advice = "use a larger cutoff"
-    if minimum.space == "samples":
-        i, j, distance = closest(x)
-        advice = f"set ridge > 0 (samples {i} and {j} are {distance:.3g} apart)"
+    advice = "use a larger cutoff" if minimum.space == "lattice" else f"set {more}{near}"
     return f"the relative residual at the samples is {minimum.residual:.3g}: {advice}"

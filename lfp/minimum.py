@@ -8,7 +8,7 @@ from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from lfp.banded import LEAST_SAMPLES, BandedMinimum
-from lfp.choice import MATRIX_UP_TO, Kernel, make_space
+from lfp.choice import MATRIX_UP_TO, Kernel, choose_space, make_space
 from lfp.lattice import Lattice
 from lfp.laws import Law
 from lfp.solvers import conjugate
@@ -31,12 +31,13 @@ class Minimum:
         unknowns: size of the system.
         iterations: products with the operator; 0 for a direct method.
         residual: largest relative residual of an output, evaluated after the solution.
-        error: expected relative error of the outputs.
+        error: expected relative error of the outputs; NaN where nothing tells.
         eigenvalues: of the matrix that was solved, ascending, at least the extreme ones; NaN
             where they are not known.
         condition: estimate of the condition number of the matrix that was factorised.
         leave_one_out: errors `(n, c)` at samples left out, on demand; or why there are none.
         definite: whether the matrix is positive definite beyond rounding.
+        resolved_until: time until which a lattice is the law's, infinite on samples.
         message: what is wrong, with advice, where the method knows; else empty.
         rounding: of the residual, which cannot be smaller.
     """
@@ -53,6 +54,7 @@ class Minimum:
     condition: float
     leave_one_out: Callable[[], np.ndarray] | str
     definite: bool
+    resolved_until: float = np.inf
     message: str = ""
     rounding: float = 0.0
 
@@ -67,9 +69,8 @@ def choose(
     """Space and solver where they are not given, for n samples x.
 
     In d = 1 the laws of powers are solved in O(n). Otherwise up to 5,000 samples are solved
-    densely; beyond, a law in d <= 3 gets, with a ridge, the `Lattice` that resolves the time
-    1/ridge (a flow stopped there has learned about the same), and without one stays on the
-    samples.
+    densely; beyond, by an iteration, with a ridge in the space that `solve` takes for the time
+    1/ridge (a flow stopped there has learned about the same), without one on the samples.
     """
     n, dim = x.shape
     if isinstance(space, Lattice):
@@ -79,6 +80,8 @@ def choose(
         small = min(n, unknowns) <= LATTICE_DENSE_UP_TO
         return space, solver or ("dense" if small else "iterative")
     powers = law.powers(1) if isinstance(law, Law) and dim == 1 else None
+    if powers is not None and not (min(powers) >= 0 and max(powers) > 0):
+        powers = None
     if solver == "banded" and powers is None:
         raise ValueError(
             f"solver must not be 'banded' for {law!r} and x of dimension {dim}: it serves laws "
@@ -88,8 +91,14 @@ def choose(
         return space, "banded"
     if solver is not None or n <= MATRIX_UP_TO:
         return space, solver or "dense"
-    if space is None and isinstance(law, Law) and dim <= 3 and ridge > 0:
-        return Lattice.resolving(law, x, 1 / ridge), "iterative"
+    if space is None and ridge > 0:
+        try:
+            return choose_space(law, None, x, 1 / ridge), "iterative"
+        except ValueError as error:
+            raise ValueError(
+                f"ridge = {ridge:g} is too small for a Lattice to resolve with {n:,} samples "
+                f"({error}): set a larger ridge, or a space of your own"
+            ) from None
     return space, "iterative"
 
 
@@ -114,9 +123,9 @@ def minimise(
     problem = make_space(law, space, x, residual)
     if solver == "iterative":
         return _iterative(problem, ridge, rtol, progress)
-    if isinstance(problem, SampleSpace):
-        return _dense_on_samples(problem, ridge)
-    return _dense_on_lattice(problem, ridge)
+    if isinstance(problem, ModalSpace) and problem.size < len(x):
+        return _dense_in_modes(problem, ridge)
+    return _dense(problem, ridge)
 
 
 def _banded(law: Kernel, x: np.ndarray, residual: np.ndarray, ridge: float) -> Minimum:
@@ -142,34 +151,36 @@ def _banded(law: Kernel, x: np.ndarray, residual: np.ndarray, ridge: float) -> M
     )
 
 
-def _dense_on_samples(problem: SampleSpace, ridge: float) -> Minimum:
+def _dense(problem: SampleSpace | ModalSpace, ridge: float) -> Minimum:
+    """By a Cholesky factorisation in the samples."""
     coefficients, factorised = problem.limit(ridge)
-    eigenvalues = factorised.eigenvalues
-    weights = coefficients[0, : len(problem.x)]
-    solved = problem.fitted(coefficients)[0] + ridge * len(problem.x) * weights
-    residual = _relative(solved - problem.residual, problem.residual)
+    eigenvalues, n = factorised.eigenvalues, len(problem.x)
+    weights = factorised.state / np.sqrt(n)
+    solved = problem.fitted(coefficients)[0] + ridge * n * weights
     condition = _condition(eigenvalues)
     return Minimum(
         evaluate=lambda at: problem.evaluate(at, coefficients)[0],
         square=factorised.square,
         space=problem.name,
-        lattice=None,
-        unknowns=problem.size,
+        lattice=problem.lattice if isinstance(problem, ModalSpace) else None,
+        unknowns=n,
         iterations=0,
-        residual=residual,
+        residual=_relative(solved - problem.residual, problem.residual),
         error=min(1.0, float(np.finfo(float).eps) * condition),
         eigenvalues=eigenvalues,
         condition=condition,
-        leave_one_out=(lambda: weights * len(weights) / factorised.inverse_diagonal()[:, None])
+        leave_one_out=(lambda: weights * n / factorised.inverse_diagonal()[:, None])
         if factorised.definite
         else "the kernel is numerically singular; set ridge > 0",
         definite=factorised.definite,
+        resolved_until=problem.resolved_until,
         rounding=_rounding(eigenvalues, factorised.state, problem.residual),
     )
 
 
-def _dense_on_lattice(problem: ModalSpace, ridge: float) -> Minimum:
-    coefficients, square, eigenvalues = problem.limit(ridge)
+def _dense_in_modes(problem: ModalSpace, ridge: float) -> Minimum:
+    """By an eigendecomposition in the modes of a lattice, fewer than the samples."""
+    coefficients, square, eigenvalues = problem.modal_limit(ridge)
     if ridge == 0:
         residual = _relative(problem.fitted(coefficients)[0] - problem.residual, problem.residual)
     else:
@@ -189,8 +200,9 @@ def _dense_on_lattice(problem: ModalSpace, ridge: float) -> Minimum:
         error=min(1.0, float(np.finfo(float).eps) * condition),
         eigenvalues=eigenvalues,
         condition=condition,
-        leave_one_out="a lattice does not give them; use space='samples'",
+        leave_one_out="a lattice of fewer modes than samples does not give them",
         definite=not len(eigenvalues) or not numerically_zero(eigenvalues)[0],
+        resolved_until=problem.resolved_until,
     )
 
 
@@ -212,11 +224,12 @@ def _iterative(
         unknowns=len(problem.x),
         iterations=solved.iterations,
         residual=solved.residual,
-        error=solved.residual,
+        error=np.nan,
         eigenvalues=np.full(2, np.nan),
         condition=np.nan,
         leave_one_out="solver='iterative' does not give them; use solver='dense'",
-        definite=True,
+        definite=solved.definite,
+        resolved_until=problem.resolved_until,
         message=solved.message,
     )
 

@@ -127,6 +127,10 @@ def _checked_affine(affine: Callable) -> Callable:
         _check_pair(f"{type(self).__name__}.affine", result, ())
         if np.isnan(result).any():
             raise ValueError(f"{type(self).__name__}.affine must return numbers, got {result}")
+        if min(result) < 0:
+            raise ValueError(
+                f"{type(self).__name__}.affine must return coefficients of at least 0, got {result}"
+            )
         return result
 
     return checked

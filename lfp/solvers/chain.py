@@ -106,9 +106,10 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
         error = max(corrections[0] * corrections[-1], np.finfo(float).eps)
         right = defect()
     norm = float((chain.diagonal + np.abs(chain.off[:-1]) + np.abs(chain.off[1:])).max())
-    # a smooth p of neighbours close together has a right-hand side below its own rounding
-    size = norm * _largest(p) + _largest(increments) + TINY
-    residual = float(np.max(_largest(right) / size))
+    # relative to the terms of each equation: their sum may be below the rounding of p
+    sizes = np.abs(conductance) * (np.abs(p[:, 1:]) + np.abs(p[:, :-1])) + np.abs(increments)
+    sizes = sizes[:, 1:] + sizes[:, :-1] + np.abs(chain.leaks * p[:, 1:-1]) + TINY
+    residual = float(np.max(np.abs(right) / sizes))
     condition = norm * float(np.abs(substitute(pivots, ratios, np.ones(n - 2))[0]).max())
     return ChainSolution(p, *_slopes(chain, p, increments), residual, error, condition)
 

@@ -22,7 +22,8 @@ class Cholesky:
     The affine block `U_f C U_f*` exceeds the rest by sigma_b^3 and would drown it in rounding. In
     an orthonormal basis that begins with U_0 and U_f (reflections, never written out) the
     rows of U_0 are left out and those of U_f are eliminated first; the Schur complement that is
-    left carries no trace of their size. It is positive definite if and only if the matrix is.
+    left carries no trace of their size. The matrix is positive definite if and only if the block
+    that is eliminated and the complement are.
 
     Args:
         rest: R, the kernel matrix over n without its affine part, `(n, n)`.
@@ -36,7 +37,8 @@ class Cholesky:
         state: s, `(n, c)`.
         moments: `U_f* s`, `(f, c)`, without cancellation.
         square: `s* (q - ridge s)`, the squared norm.
-        eigenvalues: extreme ones of the Schur complement, ascending.
+        eigenvalues: extreme ones of the Schur complement, ascending, and a negative one of the
+            block eliminated.
         definite: whether the factorisation exists and is not numerically singular. If not, s is
             the solution of least norm in the eigenvectors that can be told from zero.
     """
@@ -62,7 +64,8 @@ class Cholesky:
         rotated = self._rotate(self._rotate(rest.T).T)
         rotated[np.diag_indices(n)] += ridge
         head = rotated[r:k, r:k] + (triangle * coefficients) @ triangle.T / n
-        self._head = scipy.linalg.inv((head + head.T) / 2) if k > r else np.zeros((0, 0))
+        sizes, axes = small_eigh(head)
+        self._head = (axes / sizes) @ axes.T
         self._gain = self._head @ rotated[r:k, k:]
         schur = np.asfortranarray(rotated[k:, k:])
         if k > r:
@@ -71,6 +74,9 @@ class Cholesky:
         right = source[k:] - self._gain.T @ source[r:k]
         state = np.zeros((n, outputs))
         state[k:] = self._factorise(schur, right)
+        if (sizes < 0).any():
+            self.eigenvalues = np.sort(np.append(self.eigenvalues, sizes[0]))
+            self.definite = False
         state[r:k] = self._head @ source[r:k] - self._gain @ state[k:]
         self.moments = triangle.T @ state[r:k]
         self.square = float(np.sum(state[r:] * (source[r:] - ridge * state[r:])))
@@ -111,6 +117,20 @@ class Cholesky:
         rest = basis[k:] - self._gain.T @ basis[r:k]
         solved = scipy.linalg.solve_triangular(self.factor, rest, lower=True, overwrite_b=True)
         return inner + np.einsum("in,in->n", solved, solved)
+
+
+def small_eigh(head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors of a small symmetric matrix that is to be inverted.
+
+    Raises:
+        LinAlgError: it is singular to rounding.
+    """
+    if not len(head):
+        return np.zeros(0), head
+    sizes, axes = np.linalg.eigh((head + head.T) / 2)
+    if not np.abs(sizes).min() > EPS * np.abs(sizes).max():
+        raise np.linalg.LinAlgError("the affine functions cannot be told apart")
+    return sizes, axes
 
 
 def _extreme(matrix: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import scipy.linalg
 
+from lfp.solvers.cholesky import small_eigh
 from lfp.solvers.screening import Screening
 from lfp.spaces.modes import ModalSpace
 from lfp.spaces.pointwise import Pointwise, pointwise
@@ -17,6 +18,7 @@ TRIAL_STEPS = 30  # without a preconditioner: less than what it costs to build o
 TRIAL_FROM = 5_000  # samples
 REFINEMENTS = 3  # starts anew from the true residual
 SLACK = 0.5  # of the tolerance, for what the recursion and the truth differ by
+NEGATIVE = 1e-10  # of a curvature: more than rounding
 EMPTIED = 1e-14  # of the data; below, free functions have taken all of it
 
 Vector = Callable[[np.ndarray], np.ndarray]
@@ -32,6 +34,7 @@ class ConjugateMinimum:
         square: `n a* K a`, the squared norm, all outputs together.
         iterations: products with the operator within the iterations, all outputs together.
         residual: largest relative residual of an output, computed from the solution itself.
+        definite: whether K/n + ridge is positive, as far as the iteration saw.
         message: what is wrong, with advice, where rtol was not reached; else empty.
     """
 
@@ -39,12 +42,8 @@ class ConjugateMinimum:
     square: float
     iterations: int
     residual: float
+    definite: bool
     message: str
-
-    @property
-    def converged(self) -> bool:
-        """Whether the residual is as small as asked for."""
-        return not self.message
 
 
 def minimise(
@@ -73,41 +72,29 @@ def minimise(
     reduced = Reduced(space, ridge)
     build = cache(lambda: preconditioner(space, ridge))
     trial = TRIAL_STEPS if ridge > 0 and len(space.x) >= TRIAL_FROM else 0
-    states, moments, steps, residual, indefinite = [], [], 0, 0.0, False
+    states, moments, steps, residual, definite = [], [], 0, 0.0, reduced.definite
     for source in problem.residual.T / np.sqrt(len(problem.x)):
         one = reduced.solve(source, build, rtol, progress, trial)
         states.append(one.state)
         moments.append(one.moments)
         steps, residual = steps + one.steps, max(residual, one.residual)
-        indefinite |= one.indefinite
-    message = _what_is_wrong(problem, ridge, rtol, residual, steps, indefinite)
+        definite &= not one.indefinite
+    message = _what_is_wrong(problem, ridge, rtol, residual, steps)
     weights, affine = np.stack(states, axis=1), np.stack(moments, axis=1)
     square = reduced.square(weights, affine)
     coefficients = space.coefficients(weights / np.sqrt(len(problem.x)), affine)
-    return ConjugateMinimum(coefficients[None], square, steps, residual, message)
+    return ConjugateMinimum(coefficients[None], square, steps, residual, definite, message)
 
 
 def _what_is_wrong(
-    problem: SampleSpace | ModalSpace,
-    ridge: float,
-    rtol: float,
-    residual: float,
-    steps: int,
-    indefinite: bool,
+    problem: SampleSpace | ModalSpace, ridge: float, rtol: float, residual: float, steps: int
 ) -> str:
     if residual <= rtol:
         return ""
-    on_lattice = isinstance(problem, ModalSpace)
-    cutoff = " or use a larger cutoff" if on_lattice else ""
-    if on_lattice and ridge == 0 and problem.size < len(problem.x):
+    if isinstance(problem, ModalSpace) and ridge == 0 and problem.size < len(problem.x):
         return (
             f"{problem.size:,} modes do not interpolate {len(problem.x):,} samples, the relative "
-            f"residual is {residual:.3g}: set ridge > 0{cutoff}"
-        )
-    if indefinite:
-        return (
-            f"the kernel is not positive on these samples, seen after {steps} steps of conjugate "
-            f"gradients: set a larger ridge{cutoff}"
+            f"residual is {residual:.3g}: set ridge > 0 or use a larger cutoff"
         )
     return (
         f"conjugate gradients stopped at a relative residual of {residual:.3g} after {steps} "
@@ -153,7 +140,7 @@ class Reduced:
 
         P (R + ridge) P - W A^-1 W*,    W = P R Q,    A = Q* (R + ridge) Q + Q* U C U* Q/n,
 
-    which is definite if and only if the matrix is, and in which C is not a large number any more.
+    in which C is not a large number any more. The matrix is definite if and only if A and it are.
     Where C is infinite, s is orthogonal to the functions: A is inverted in their complement.
     """
 
@@ -169,7 +156,9 @@ class Reduced:
         allowed = scipy.linalg.null_space(self._triangle[:, free].T)
         if not free.any():
             allowed = np.eye(len(head))
-        self._inverse = allowed @ np.linalg.inv(allowed.T @ head @ allowed) @ allowed.T
+        sizes, axes = small_eigh(allowed.T @ head @ allowed)
+        self.definite = bool((sizes > 0).all())  # of A; the rest is for the iteration to see
+        self._inverse = allowed @ (axes / sizes) @ axes.T @ allowed.T
         self._gain = self._coupling @ self._inverse
         self._free, self._finite = free, finite
 
@@ -251,8 +240,9 @@ def conjugate_gradients(
     for step in range(1, most + 1):
         moved = product(direction)
         curvature = float(direction @ moved)
-        if not curvature > 0:
-            return state, step, True
+        if not curvature > 0:  # negative, or as small as rounding
+            size = float(np.linalg.norm(direction) * np.linalg.norm(moved))
+            return state, step, curvature < -NEGATIVE * size
         length = size / curvature
         state += length * direction
         residual = residual - length * moved  # the direction may be the residual itself

@@ -8,6 +8,7 @@ import scipy.linalg
 from lfp import _checks as check
 from lfp.lattice import DISCRETISATION_ERROR, Lattice, tail_norm
 from lfp.laws import Law
+from lfp.solvers.cholesky import Cholesky
 from lfp.solvers.dense import limit
 from lfp.spaces.gram import Gram
 from lfp.spaces.realmodes import half_lattice, to_complex
@@ -141,8 +142,37 @@ class ModalSpace:
         states = np.einsum("trc,rs->tsc", states, self._factor, optimize=True)
         return states * self.weights[:, None]
 
-    def limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Coefficients `(1, size, c)`, squared norm, eigenvalues of `(S + ridge) s = q`."""
+    def limit(self, ridge: float) -> tuple[np.ndarray, Cholesky]:
+        """Coefficients `(1, size, c)` of `(K/n + ridge) a = u/n` in the samples, factorised.
+
+        The affine functions, at k = 0, are kept apart as in sample space.
+        """
+        n = len(self.x)
+        check.fits_in_memory(
+            check.eigendecomposition_bytes(n) + 8 * n * self.size,
+            what=f"{n:,} samples and {self.size:,} modes",
+            instead="use solver='iterative'",
+        )
+        first = np.arange(self.blocks) * self.shape[1]  # k = 0 of every block
+        is_free = np.isin(first, self.free)
+        large = (self.weights[first] > 0) & ~is_free  # a window may make it negative
+        weights, features = self.weights.copy(), self._features()
+        weights[first[large]] = 0.0
+        columns = np.column_stack([np.ones(n), *self.x.T])[:, : self.blocks]
+        factorised = Cholesky(
+            (features * weights) @ features.T / n,
+            scipy.linalg.orth(columns[:, is_free]) if is_free.any() else columns[:, :0],
+            columns[:, large],
+            self.weights[first[large]],
+            ridge,
+            self.residual / np.sqrt(n),
+        )
+        states = weights[:, None] * (features.T @ factorised.state) / np.sqrt(n)
+        states[first[large]] = self.weights[first[large], None] * factorised.moments / np.sqrt(n)
+        return self.complete(states[None]), factorised
+
+    def modal_limit(self, ridge: float) -> tuple[np.ndarray, float, np.ndarray]:
+        """Coefficients, squared norm, eigenvalues of `(S + ridge) s = q`, for many samples."""
         state, square, eigenvalues = limit(*self.symmetric, ridge)
         return self.complete(self.from_symmetric(state[None])), square, eigenvalues
 

@@ -184,9 +184,9 @@ def test_more_samples_than_memory_are_refused_with_the_bytes(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        (dict(ridge=-1e-3), r"ridge must be at least 0, got -0\.001"),
-        (dict(ridge=np.nan), "ridge must be at least 0, got nan"),
-        (dict(ridge=np.inf), "ridge must be at least 0, got inf"),
+        (dict(ridge=-1e-3), r"ridge must be from 0 to 1e.100, got -0\.001"),
+        (dict(ridge=np.nan), "ridge must be from 0 to 1e.100, got nan"),
+        (dict(ridge=np.inf), "ridge must be from 0 to 1e.100, got inf"),
         (dict(rtol=0.0), r"rtol must be between 0 and 1, got 0\.0"),
         (dict(rtol=1.0), r"rtol must be between 0 and 1, got 1\.0"),
         (dict(solver="cholesky"), r"solver must be one of .*'iterative', got 'cholesky'"),
