@@ -106,12 +106,8 @@ def _nan_unless(finite: Array, tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), tree)
 
 
-@eqx.filter_jit
-def advance(problem: Problem, state: State, end: Array) -> tuple[State, Recording]:
-    """All steps up to `end`, then a recording; stops where the loss is not finite.
-
-    The number of steps is not known to the compiler: one program serves all recordings.
-    """
+def _to_recording(problem: Problem, state: State, end: Array) -> tuple[State, Recording]:
+    """All steps up to `end`, then a recording; stops where the loss is not finite."""
     batches = problem.batches
     order = None if batches is None else batches.order(state.step // batches.per_epoch)
     step, _, parameters, memory, finite = jax.lax.while_loop(
@@ -144,3 +140,26 @@ def advance(problem: Problem, state: State, end: Array) -> tuple[State, Recordin
         finite,
     )
     return after, recording
+
+
+@eqx.filter_jit
+def advance(
+    problem: Problem, state: State, ends: Int[Array, " R"], count: Int[Array, ""]
+) -> tuple[State, Recording]:
+    """The first `count` recordings, after `ends` steps each, stacked; rows beyond are zero.
+
+    Neither the number of steps nor that of recordings is known to the compiler: one program
+    serves all.
+    """
+    arrays, rest = eqx.partition(state, eqx.is_array)
+
+    def body(i: Array, carry: Any) -> Any:
+        arrays, recordings = carry
+        after, recording = _to_recording(problem, eqx.combine(arrays, rest), ends[i])
+        recordings = jax.tree.map(lambda rows, row: rows.at[i].set(row), recordings, recording)
+        return eqx.filter(after, eqx.is_array), recordings
+
+    shapes = eqx.filter_eval_shape(_to_recording, problem, state, ends[0])[1]
+    empty = jax.tree.map(lambda leaf: jnp.zeros((len(ends), *leaf.shape), leaf.dtype), shapes)
+    arrays, recordings = jax.lax.fori_loop(0, count, body, (arrays, empty))
+    return eqx.combine(arrays, rest), recordings

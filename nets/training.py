@@ -28,6 +28,8 @@ from nets.losses import Weighted, as_objective, scaled
 from nets.run import Run, Status
 
 _RECORDS = ("outputs", "networks")
+_BLOCK = 32
+"""Recordings of one call of the device; a call costs as much as tens of small steps."""
 _MOST = np.iinfo(np.int32).max
 
 
@@ -122,7 +124,7 @@ def train(
         keep=record == "networks",
     )
     state = begin(problem, parameters, scaled(objective, alpha, outputs.dtype))
-    state, recordings = _follow(problem, state, at, last, progress)
+    state, noted = _follow(problem, state, at, last, progress)
     reason = "completed" if state.finite else f"the loss is not finite at step {state.step}"
     if throw and not state.finite:
         raise RuntimeError(
@@ -134,17 +136,11 @@ def train(
         ts=None,
         steps=at,
         x=points,
-        fitted=np.stack([np.asarray(noted.fitted) for noted in recordings]),
-        probe=None
-        if extra is None
-        else np.stack([np.asarray(noted.probe) for noted in recordings]),
-        loss=np.stack([np.asarray(noted.loss) for noted in recordings]),
+        fitted=np.array(noted.fitted),
+        probe=None if extra is None else np.array(noted.probe),
+        loss=np.array(noted.loss),
         net=eqx.combine(state.good, static),
-        networks=jax.tree.map(
-            lambda *leaves: jnp.stack(leaves), *(noted.parameters for noted in recordings)
-        )
-        if problem.keep
-        else None,
+        networks=noted.parameters,
         status=Status(
             solver="optax",
             reason=reason,
@@ -160,19 +156,27 @@ def train(
 
 def _follow(
     problem: Problem, state: State, at: np.ndarray, last: int, progress: bool
-) -> tuple[State, list[Recording]]:
-    """All steps, with the recordings `at`; the host only waits for them to move the bar."""
-    recordings = []
+) -> tuple[State, Recording]:
+    """All steps, and the recordings `at`, stacked."""
+    ends = at if at[-1] == last else np.append(at, last)
+    # one by one where the bar moves, and where a row is a whole network
+    block = 1 if progress or problem.keep or len(ends) == 1 else _BLOCK
+    parts: list[Recording] = []
     with tqdm(total=len(at), disable=not progress, desc="training", unit="recording") as bar:
-        for end in at:
-            state, noted = advance(problem, state, jnp.asarray(end, jnp.int32))
-            recordings.append(noted)
-            if progress:
-                jax.block_until_ready(noted.loss)
-                bar.update()
-    if at[-1] < last:
-        state, _ = advance(problem, state, jnp.asarray(last, jnp.int32))
-    return state, recordings
+        for first in range(0, len(ends), block):
+            chunk = ends[first : first + block]
+            padded = jnp.asarray(np.resize(chunk, block), jnp.int32)
+            count = jnp.asarray(len(chunk), jnp.int32)
+            state, recordings = advance(problem, state, padded, count)
+            parts.append(recordings)
+            if progress:  # else nothing waits: the host runs ahead of the device
+                jax.block_until_ready(recordings.loss)
+                bar.update(min(len(chunk), len(at) - first))
+    return state, jax.tree.map(lambda *leaves: _joined(leaves, len(at)), *parts)
+
+
+def _joined(parts: tuple[jax.Array, ...], count: int) -> jax.Array:
+    return (parts[0] if len(parts) == 1 else jnp.concatenate(parts))[:count]
 
 
 def _outputs(net: Any, points: np.ndarray) -> jax.Array:

@@ -136,10 +136,22 @@ def test_recordings_share_one_compiled_program():
 
     net = Counted(a=NET.a, w=NET.w, b=NET.b, activation="tanh")
     options = {"optimizer": optax.adam(1e-3), "probe": PROBE}
-    nets.train(net, X, Y, steps=1, record_at=[1], **options)
+    nets.train(net, X, Y, steps=2, record_at=[1], **options)
     first = len(traces)
-    nets.train(net, X, Y, steps=9, record_at=[0, 2, 5, 6], **options)
+    nets.train(net, X, Y, steps=99, record_at=[0, 2, *range(40, 80)], **options)
     assert len(traces) == first
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
+def test_any_number_of_recordings_is_taken_in_blocks(count):
+    at = np.arange(1, count + 1)
+    run = nets.train(NET, X, Y, optimizer=ADAM, steps=90, record_at=at, probe=PROBE)
+    bar = nets.train(NET, X, Y, optimizer=ADAM, steps=90, record_at=at, probe=PROBE, progress=True)
+    assert run.fitted.shape == (count, 8)
+    assert (np.diff(run.loss) != 0).all()
+    for one, two in ((run.fitted, bar.fitted), (run.probe, bar.probe), (run.loss, bar.loss)):
+        np.testing.assert_array_equal(one, two)
+    assert_same_network(run.net, bar.net)
 
 
 def test_power_two_is_mse():
