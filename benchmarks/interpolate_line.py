@@ -18,7 +18,7 @@ from scipy.interpolate import CubicSpline
 import lfp
 
 LAW = lfp.TwoLayer("relu", sigma_a=1.0, sigma_w=1.0, sigma_b=10.0)
-SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
+SIZES = (10_000, 100_000, 1_000_000)
 RIDGE, REPEATS = 1e-6, 5
 
 

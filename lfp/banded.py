@@ -59,19 +59,21 @@ class BandedMinimum:
         if solved is None:  # also positions too uneven for the shorter way
             solved = smoothing(self._chain, values, noise)
         self.residual, self.error, self.condition = solved.residual, solved.error, solved.condition
-        weights = self._weights(solved.p, solved.slope)
-        fitted = np.pad(values, ((0, 2), (0, 0))) - noise * weights
-        data, ends = self._conditions(*self._affine_part(solved.p, solved.flux, fitted), solved.p)
-        scale = np.abs(ends).max(axis=1, keepdims=True)
-        self._border = ends / scale, scale
-        both = self._solve_border(data)
+        k = len(values)
+        unit, shown = np.eye(k + 2), np.pad(values[:, [0, -1]], ((0, 2), (0, 0)))
+        if ridge:
+            shown -= noise[[0, -1]] * self._weights(solved.p, solved.slopes(unit)[0])[:, [0, -1]]
+        ends = solved.p[:, [0, -1]]
+        data, of_ends = self._conditions(*self._affine_part(ends, solved.ends, shown), ends)
+        scale = np.abs(of_ends).max(axis=1, keepdims=True)
+        self._border = of_ends / scale, scale
         self.definite = self._is_definite()
-
-        def joined(rows: np.ndarray) -> np.ndarray:
-            return rows[:-2] + both.T @ rows[-2:]
-
-        self._p, self._slope, self._flux = map(joined, (solved.p, solved.slope, solved.flux))
-        self._fitted, self._unit_weights = joined(fitted), weights[-2:]
+        # rows of the data, and as much of the two ends as meets the conditions
+        factors = np.hstack([unit[:k, :k], self._solve_border(data).T])
+        self._p = factors @ solved.p
+        self._slope, self._flux = solved.slopes(factors)
+        self._fitted = values - noise * self._weights(self._p, self._slope) if ridge else values
+        self._solved = solved
         mass, _ = self._moments(self._p)
         falls = np.sum(self._slope * np.diff(self._fitted))
         self.square = float(falls + mass @ (self._fitted[:, 0] + self._fitted[:, -1])) / 2
@@ -197,10 +199,12 @@ class BandedMinimum:
                 "leave_one_out needs solver='dense' with ridge > 0: the banded factorisation does "
                 "not give the diagonal of the inverse"
             )
-        inside = response_of_weights(self._chain)
+        inside, solved = response_of_weights(self._chain), self._solved
+        unit = np.eye(len(solved.p))[-2:]
+        of_unit = self._weights(solved.p[-2:], solved.slopes(unit)[0])
         ends = np.stack(self._moments(np.eye(2)), axis=1)  # of p = 1 at either end: (end, moment)
         rank_two = np.linalg.solve(ends.T, self._affine_response().T)
-        inside += np.sum((rank_two @ self._unit_weights) * self._unit_weights, axis=0)
+        inside += np.sum((rank_two @ of_unit) * of_unit, axis=0)
         weights = self._weights(self._p, self._slope)
         errors = np.empty_like(weights.T)
         errors[self._order] = (weights / inside).T

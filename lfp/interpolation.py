@@ -50,19 +50,22 @@ def interpolate(
             conjugate gradients; or None: banded where it exists, dense up to 5,000 samples
             (2,000 modes of a lattice), iterative beyond.
         ridge: weight of the norm, in the unit of K(X, X)/n; 0 interpolates.
-        rtol: relative residual of the equations that counts as solved. A dense solver may exceed it
-            by the rounding of K c, up to 1e-4, see `status.residual` and `status.condition`.
+        rtol: relative residual of the equations that counts as solved, see `status.residual`. A
+            dense solver may exceed it by the rounding of K c, up to 1e-4.
         progress: whether to show the steps of the iteration and their residual.
         throw: raise when the interpolant is not reached; otherwise see `status.message`.
 
     Returns:
-        An `Interpolant`.
+        An `Interpolant`. On a lattice it is the limit for the kernel of that lattice, which is the
+        law's until `status.resolved_until` (of the flow, or of 1/ridge). Leave-one-out errors come
+        with "dense", and with "banded" for ridge = 0.
 
     Raises:
         ValueError: as `solve`; repeated positions with different values and ridge = 0 (the
-            message says which); ridge < 0; a numerically singular kernel; a lattice with
-            fewer modes than samples, on which no interpolant exists; more samples than the
-            chosen solver can hold in memory.
+            message says which); ridge < 0; an indefinite kernel; a numerically singular one
+            ("dense"; "iterative" where the data do not fit it); a lattice with fewer modes
+            than samples, on which no interpolant exists; more samples than the chosen solver
+            can hold in memory.
 
     Warns:
         UserWarning: a law at or below the critical decay on a torus, see `PowerLaw`.

@@ -18,7 +18,7 @@ class Status:
         space: "samples" or "lattice".
         lattice: the `Lattice`, given or chosen; None in sample space.
         solver: "dense", "krylov" or "ode"; of an interpolant "dense", "banded" or "iterative".
-        unknowns: size of the system: samples, or modes of the lattice.
+        unknowns: size of the system: samples, or modes of the lattice, where these are solved for.
         iterations: products with the operator, or evaluations of the right-hand side, of all
             outputs together; 0 for a direct method.
         error_estimate: error of the solver expected of the outputs at the last time, relative to
@@ -34,8 +34,9 @@ class Status:
         validity: what the law says about its own approximation, see `TwoLayer.validity`; NaN for
             laws that make none and for a bare kernel.
         message: what is wrong and what helps; empty when nothing is.
-        residual: of an interpolant, the relative residual of its equations, evaluated after they
-            were solved; NaN for a flow.
+        residual: of an interpolant, the residual of its equations, evaluated after they were
+            solved and relative to their right-hand side (with solver="banded", to the terms in each
+            equation between neighbours); NaN for a flow.
         condition: of an interpolant, an estimate of the condition number of the matrix that was
             factorised; NaN for a flow, and where none was.
     """

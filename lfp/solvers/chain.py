@@ -50,19 +50,21 @@ class Chain:
 
 @dataclass(frozen=True)
 class ChainSolution:
-    """p `(k, n)`, its slopes s and fluxes g `(k, n - 1)`.
-
-    The last two rows belong to zero data and p = 1 at the first, at the last sample.
+    """The chain for k right-hand sides, and for zero data with p = 1 at the first, the last sample.
 
     Attributes:
-        residual: of the equations, relative to the largest terms in them.
+        p: `(k + 2, n)`.
+        ends: fluxes g in the first and the last gap, `(k + 2, 2)`.
+        slopes: slopes s and fluxes g `(r, n - 1)` of sums of rows, from what they are made of:
+            factors `(r, k + 2)`.
+        residual: of the equations, relative to the terms in them.
         error: estimated relative error of p.
         condition: estimate of the condition number of the factorised matrix.
     """
 
     p: np.ndarray
-    slope: np.ndarray
-    flux: np.ndarray
+    ends: np.ndarray
+    slopes: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     residual: float
     error: float
     condition: float
@@ -76,8 +78,7 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
     error by what the first one removed, down to rounding.
     """
     k, n = values.shape
-    increments = np.zeros((k + 2, n - 1))
-    np.divide(np.diff(values), chain.gaps, out=increments[:k])
+    increments = np.diff(values) / chain.gaps
     pivots, ratios, info = factorise(chain.diagonal, chain.off[1:-1])
     if info != 0:
         return None
@@ -85,7 +86,7 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
     def defect() -> np.ndarray:
         flux = np.diff(p)
         flux *= conductance
-        flux -= increments
+        flux[:k] -= increments
         return np.diff(flux) - chain.leaks * p[:, 1:-1]
 
     def solve(right: np.ndarray) -> np.ndarray:
@@ -93,7 +94,8 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
 
     p, conductance = np.zeros((k + 2, n)), -chain.off
     p[k, 0] = p[k + 1, -1] = 1.0
-    least = NEGLIGIBLE * chain.length / np.abs(chain.alpha).max() * _largest(increments)
+    least = np.zeros(k + 2)
+    least[:k] = NEGLIGIBLE * chain.length / np.abs(chain.alpha).max() * _largest(increments)
     p[:, 1:-1] = solve(defect())
     corrections, error, right = [], 1.0, defect()
     while error > ACCURACY:
@@ -107,11 +109,17 @@ def interpolating(chain: Chain, values: np.ndarray) -> ChainSolution | None:
         right = defect()
     norm = float((chain.diagonal + np.abs(chain.off[:-1]) + np.abs(chain.off[1:])).max())
     # relative to the terms of each equation: their sum may be below the rounding of p
-    sizes = np.abs(conductance) * (np.abs(p[:, 1:]) + np.abs(p[:, :-1])) + np.abs(increments)
-    sizes = sizes[:, 1:] + sizes[:, :-1] + np.abs(chain.leaks * p[:, 1:-1]) + TINY
-    residual = float(np.max(np.abs(right) / sizes))
+    size = np.abs(p[:k])
+    terms = (size[:, 1:] + size[:, :-1]) * np.abs(conductance) + np.abs(increments)
+    terms = terms[:, 1:] + terms[:, :-1] + chain.leaks * size[:, 1:-1] + TINY
+    residual = float(np.max(np.abs(right[:k]) / terms))
     condition = norm * float(np.abs(substitute(pivots, ratios, np.ones(n - 2))[0]).max())
-    return ChainSolution(p, *_slopes(chain, p, increments), residual, error, condition)
+    ends = _fluxes_at_ends(chain, p, increments)
+
+    def slopes(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _slopes(chain, factors @ p, factors[:, :k] @ increments, factors @ ends[:, 0])
+
+    return ChainSolution(p, ends, slopes, residual, error, condition)
 
 
 def _largest(rows: np.ndarray) -> np.ndarray:
@@ -119,13 +127,24 @@ def _largest(rows: np.ndarray) -> np.ndarray:
     return np.maximum(rows.max(axis=1), -rows.min(axis=1))
 
 
-def _slopes(chain: Chain, p: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fluxes_at_ends(chain: Chain, p: np.ndarray, increments: np.ndarray) -> np.ndarray:
+    """Fluxes in the first and the last gap: from the widest, where their definition is exact."""
+    widest, k = int(np.argmax(chain.gaps)), len(increments)
+    there = chain.alpha[widest] * (p[:, widest + 1] - p[:, widest]) / chain.gaps[widest]
+    there[:k] -= increments[:, widest]
+    before = p[:, 1 : widest + 1] @ chain.leaks[:widest]
+    after = p[:, widest + 1 : -1] @ chain.leaks[widest:]
+    return np.stack([there - before, there + after], axis=1)
+
+
+def _slopes(
+    chain: Chain, p: np.ndarray, increments: np.ndarray, first: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of p and fluxes, without the cancellation of their definitions over small gaps."""
-    widest = int(np.argmax(chain.gaps))
-    slope, flux = np.diff(p) / chain.gaps, np.zeros_like(increments)
+    slope, flux = np.diff(p) / chain.gaps, np.empty_like(increments)
+    flux[:, 0] = first
     np.cumsum(chain.leaks * p[:, 1:-1], axis=1, out=flux[:, 1:])
-    at_widest = chain.alpha[widest] * slope[:, widest] - increments[:, widest]
-    flux += (at_widest - flux[:, widest])[:, None]
+    flux[:, 1:] += first[:, None]
     conducts = np.abs(chain.alpha) > chain.powers[0] * chain.gaps**2
     np.divide(increments + flux, chain.alpha, out=slope, where=conducts)
     return slope, flux
@@ -195,10 +214,11 @@ def smoothing(chain: Chain, values: np.ndarray, noise: np.ndarray) -> ChainSolut
     residual = float(np.max(_largest(defect) / size))
     last = np.zeros((k + 2, 1))
     last[-1] = unit
+    slope, flux = slope / (unit * chain.length), flux / chain.length
     return ChainSolution(
         np.concatenate([solution[:, p], last], axis=1) / unit,
-        slope / (unit * chain.length),
-        flux / chain.length,
+        flux[:, [0, -1]],
+        lambda factors: (factors @ slope, factors @ flux),
         residual,
         # a large ridge leaves little of the values
         float(np.finfo(float).eps * max(np.sqrt(m), damping / conductivity)),
