@@ -58,21 +58,24 @@ def population_risk(
 
     Eight independently scrambled Sobol sequences are prolonged until their spread says that the
     mean is good to `atol + rtol` times itself. `|h - f|` has kinks wherever the two cross, which
-    such a rule does not mind: its error still falls about as one over the number of points.
+    such a rule does not mind: its error still falls about as one over the number of points. What
+    none of the first 1024 points meets, a spike of h - f or of the density that is narrower than
+    their spacing, is not seen, nor part of the error.
 
     Args:
         function, target: h and f, called with x of shape `(m, d)`, or `(m,)` when d = 1, each
             returning `(m,)`: an interpolant, a network, any function.
         low, high: corners of the box, `(d,)`, or numbers when d = 1.
-        density: of x, up to a factor, called as f is; None is uniform.
+        density: of x, up to a factor, called as f is; truth values are 0 and 1; None is uniform.
         rtol, atol: error allowed, the latter in the unit of y; not both 0.
 
     Returns:
         A `Risk`.
 
     Raises:
-        ValueError: an empty box, functions that do not return finite `(m,)`, a density that is
-            negative or vanishes, an error that is not reached with 2^20 points.
+        ValueError: an empty box or one of more than 21201 dimensions, functions that do not
+            return finite `(m,)` or whose difference overflows, a density that is negative or
+            vanishes all over one of the sequences, an error that is not reached with 2^20 points.
         TypeError: what is not a function.
     """
     low, high = _box(low, high)
@@ -80,35 +83,38 @@ def population_risk(
     atol = check.number("atol", atol, allowed="at least 0", valid=lambda v: v >= 0)
     if rtol == atol == 0:
         raise ValueError("rtol and atol must not both be 0")
+    if len(low) > qmc.Sobol.MAXDIM:
+        raise ValueError(
+            f"low and high must have at most {qmc.Sobol.MAXDIM} entries, the dimensions of a "
+            f"Sobol sequence, got {len(low)}"
+        )
     seeds = np.random.SeedSequence(0).spawn(REPLICATES)
     # `seed` is called `rng` from SciPy 1.15 on, and goes by both names
     engines = [
         qmc.Sobol(len(low), seed=np.random.default_rng(s))  # pyright: ignore[reportCallIssue]
         for s in seeds
     ]
-    sums = np.zeros((REPLICATES, 2))  # of |h - f| p and of p
-    value, error, drawn = 0.0, np.inf, 0
+    gaps, weights = np.zeros((2, REPLICATES, 0))  # |h - f| and the density
+    value, error = 0.0, np.inf
     while error > atol + rtol * value:
+        drawn = gaps.shape[1]
+        if drawn == LAST and not weights.any(axis=1).all():
+            raise ValueError(
+                f"density(x) must not vanish all over the box from low to high, as it does at all "
+                f"{drawn:,} points of a sequence"
+            )
         if drawn == LAST:
             raise ValueError(
                 f"the risk is {value:.6g} within {error:.2g} after {REPLICATES * drawn:,} points, "
                 f"not within atol + rtol times itself: use a larger rtol, got {rtol:g}"
             )
-        more = drawn or FIRST
-        for engine, total in zip(engines, sums, strict=True):
-            x = low + (high - low) * engine.random(more)
-            weight = np.ones(more) if density is None else _values("density", density, x)
-            if weight.min() < 0:
-                raise ValueError(f"density(x) must not be negative, got {weight.min():g}")
-            gap = _values("function", function, x) - _values("target", target, x)
-            total += np.sum(np.abs(gap) * weight), np.sum(weight)
-        drawn += more
-        if not sums[:, 1].all():
-            raise ValueError("density(x) must not vanish all over the box from low to high")
-        means = sums[:, 0] / sums[:, 1]
-        value = float(means.mean())
-        error = float(WIDTH * means.std(ddof=1) / np.sqrt(REPLICATES))
-    return Risk(value, error, REPLICATES * drawn)
+        further = []
+        for engine in engines:
+            x = low + (high - low) * engine.random(drawn or FIRST)
+            further.append((_gap(function, target, x), _weight(density, x)))
+        gaps, weights = np.concatenate([[gaps, weights], np.swapaxes(further, 0, 1)], axis=2)
+        value, error = _mean(gaps, weights)
+    return Risk(value, error, gaps.size)
 
 
 def bound_against_risk(
@@ -209,11 +215,55 @@ def _box(low: ArrayLike, high: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return corners[0], corners[1]
 
 
-def _values(name: str, function: Callable[..., ArrayLike], x: np.ndarray) -> np.ndarray:
-    """Values `(m,)` of a user's function at `(m, d)`."""
+def _mean(gaps: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Mean of weighted replicates `(r, m)`, and half its interval: infinite for one of no weight.
+
+    In units of the largest, since squares and sums may be beyond the floats.
+    """
+    heaviest = weights.max(axis=1, keepdims=True)
+    if not heaviest.all():
+        return 0.0, np.inf
+    shares = weights / heaviest
+    counted = np.where(shares > 0, gaps, 0.0)
+    unit = float(counted.max()) or 1.0
+    means = np.sum(counted / unit * shares, axis=1) / shares.sum(axis=1)
+    error = WIDTH * means.std(ddof=1) / np.sqrt(REPLICATES)
+    return unit * float(means.mean()), unit * float(error)
+
+
+def _gap(
+    function: Callable[..., ArrayLike], target: Callable[..., ArrayLike], x: np.ndarray
+) -> np.ndarray:
+    """`|h - f|` at `(m, d)`."""
+    with np.errstate(over="ignore"):
+        gap = np.abs(_values("function", function, x) - _values("target", target, x))
+    if np.isinf(gap).any():
+        raise ValueError(
+            "function(x) - target(x) must be finite, got a difference beyond the largest float"
+        )
+    return gap
+
+
+def _weight(density: Callable[..., ArrayLike] | None, x: np.ndarray) -> np.ndarray:
+    """The density at `(m, d)`."""
+    if density is None:
+        return np.ones(len(x))
+    weight = _values("density", density, x, truth=True)
+    if weight.min() < 0:
+        raise ValueError(f"density(x) must not be negative, got {weight.min():g}")
+    return weight
+
+
+def _values(
+    name: str, function: Callable[..., ArrayLike], x: np.ndarray, *, truth: bool = False
+) -> np.ndarray:
+    """Values `(m,)` of a user's function at `(m, d)`; with truth, truth values are numbers."""
     if not callable(function):
         raise TypeError(f"{name} must be a function of x, got {function!r}")
-    values = check.real_array(f"{name}(x)", function(x[:, 0] if x.shape[1] == 1 else x), ndim=(1,))
+    values = function(x[:, 0] if x.shape[1] == 1 else x)
+    if truth and str(getattr(values, "dtype", "")) == "bool":
+        values = np.asarray(values, dtype=np.float64)
+    values = check.real_array(f"{name}(x)", values, ndim=(1,))
     if len(values) != len(x):
         raise ValueError(f"{name}(x) must have shape ({len(x)},), got {values.shape}")
     return values

@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 import lfp
 from lfp._checks import ArrayLike, Integer, Number
-from lfp.norms import lattice_dimension
+from lfp.norms import lattice_dimension, unit_scaled
 from lfp.spaces.realmodes import half_lattice, to_complex, to_real
 
 FINENESS = {1: 32, 2: 8, 3: 4}  # points of the grid an axis, in modes
@@ -18,7 +18,7 @@ class Target:
 
     There the interpolant of least norm at some points is the projection of f on the sections of
     the kernel at the points, `sqrt(D_k) exp(-2 pi i k.x_i/P)`: no kernel matrix, whose condition is
-    the square of theirs, is inverted.
+    the square of theirs, is inverted. f is scaled to coefficients of size one, by a power of two.
 
     Args and errors: those of `compare.generalization.bound_against_risk`.
 
@@ -30,7 +30,8 @@ class Target:
     def __init__(
         self, law: lfp.Law, lattice: lfp.Lattice, coefficients: ArrayLike, dim: Integer | None
     ) -> None:
-        norm, values = lfp.fp_norm(law, lattice, coefficients, dim=dim), np.asarray(coefficients)
+        norm = lfp.fp_norm(law, lattice, coefficients, dim=dim)
+        values, self._exponent = unit_scaled(np.asarray(coefficients))
         self.dim = lattice_dimension(lattice, values.shape[-1], dim)
         self.period, self.cutoff = float(lattice.period), int(lattice.cutoff)
         self._check_theorem(law, lattice, values)
@@ -48,7 +49,8 @@ class Target:
         least = FINENESS[self.dim] * (2 * self.cutoff + 1)
         self._points = 2 * int(scipy.fft.next_fast_len(least // 2) or least)
         self._half = half_lattice(self.cutoff, self.dim)
-        self.sup_norm = float(np.abs(self._on_grid(self._state[None])).max())
+        largest = np.abs(self._on_grid(self._state[None])).max()
+        self.sup_norm = float(np.ldexp(largest, self._exponent))
 
     def _check_theorem(self, law: lfp.Law, lattice: lfp.Lattice, values: np.ndarray) -> None:
         if lattice.kind != "torus" or lattice.zero_mode == "free":
@@ -92,7 +94,8 @@ class Target:
         axes = tuple(range(1, 1 + self.dim))
         risk = gap.mean(axis=axes)
         coarse = gap[(slice(None), *self.dim * [slice(None, None, 2)])].mean(axis=axes)
-        return risk, np.abs(risk - coarse), np.linalg.norm(learned, axis=1)
+        measured = risk, np.abs(risk - coarse), np.linalg.norm(learned, axis=1)
+        return tuple(np.ldexp(part, self._exponent) for part in measured)
 
     def _interpolate(self, x: np.ndarray) -> np.ndarray:
         """States `(t, M)` of the interpolants at points `(t, n, d)`: projections of f's own."""

@@ -56,7 +56,8 @@ def fp_norm(
 
     Raises:
         ValueError: a length that is none of the above; values that are not finite; a free
-            lattice of a cutoff up to 28 without x; a square norm that is negative.
+            lattice of a cutoff up to 28 without x; a square norm that is negative; a norm of a
+            function in the space that is beyond the largest float.
         TypeError: coefficients that are not numbers; no law or lattice.
 
     Warns:
@@ -72,22 +73,35 @@ def fp_norm(
     stationary, modulated = lattice.coefficients(law, dimension, reach)
     blocks = np.stack([stationary] + dimension * [modulated])
     weights = complex_order(blocks).ravel()[: values.shape[-1]]
-    size = np.abs(values)
-    # first the root: the square of a small coefficient may underflow
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        terms = (size / np.sqrt(np.abs(weights))) ** 2
+    scaled, exponent = unit_scaled(values)
+    size = np.abs(scaled)
     # nothing of a function costs nothing, also where D = 0
-    signed = np.where(size == 0, 0.0, np.where(weights < 0, -terms, terms))
-    square = signed.sum(axis=-1)
-    rounding = 1e-12 * np.abs(signed).sum(axis=-1)
-    below = ~(square >= -rounding)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = np.where(size == 0, 0.0, size / np.sqrt(np.abs(weights)))
+    # squares of very small or large ones are not floats
+    largest = roots.max(axis=-1)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    with np.errstate(over="ignore"):  # beside a root that is infinite
+        terms = (roots / unit[..., None]) ** 2
+    square = np.where(weights < 0, -terms, terms).sum(axis=-1)
+    total = terms.sum(axis=-1)
+    below = ~(square >= -1e-12 * total)
     if below.any():
         raise ValueError(
             f"coefficients must be those of a function learned on this free lattice, whose window "
             f"makes {np.count_nonzero(weights < 0)} of its D negative: the square norm is "
-            f"{square[below].flat[0]:.3g}"
+            f"{(square[below] / total[below]).flat[0]:.3g} times the sum of |c_k|^2 / |D_k|"
         )
-    return np.asarray(np.sqrt(np.maximum(square, 0.0)))
+    root = unit * np.sqrt(np.maximum(square, 0.0))
+    with np.errstate(over="ignore"):
+        norm = np.ldexp(root, exponent)
+    beyond = np.isinf(norm) & np.isfinite(root)
+    if beyond.any():
+        raise ValueError(
+            f"coefficients must be smaller: the norm of a function is beyond the largest float, "
+            f"its largest coefficient one of {np.abs(values[beyond]).max():.3g}"
+        )
+    return np.asarray(norm)
 
 
 def gamma_norm(
@@ -110,12 +124,13 @@ def gamma_norm(
         law, lattice: a law and a `Lattice`; on a free one it is the law's own `K(x, x)` up to
             the tail beyond the cutoff.
         dim: dimension d of x, 1 to 3.
-        radius: largest `|x|`; only for a law with the divergence term or a linear part, whose
-            `K(x, x)` grows with it, and needed there.
+        radius: largest `|x|`, at least 0; only a law with the divergence term or a linear part,
+            whose `K(x, x)` grows with it, uses and needs it.
 
     Raises:
-        ValueError: dim, radius < 0, no radius where it is needed, a kernel that is negative.
-        TypeError: no law or lattice.
+        ValueError: dim, radius < 0, no radius where it is needed, a kernel that is negative, a
+            radius at which the norm is beyond the largest float.
+        TypeError: no law or lattice, a radius that is not a number.
 
     Warns:
         UserWarning: a law at or below the critical decay on a torus, where the sum diverges.
@@ -123,31 +138,39 @@ def gamma_norm(
     Source: Zhang, lecture on the frequency principle, FAU 2025; Luo, Ma, Xu, Zhang 2022.
     """
     _check_kinds(law, lattice)
-    dimension = check.integer("dim", dim, least=1)
+    dimension = _dimension(dim)
+    if radius is not None:
+        radius = check.number("radius", radius, allowed="at least 0", valid=lambda v: v >= 0)
     reach = lattice.reach(np.zeros((1, dimension)))
     modes = (1 + dimension) * (2 * int(lattice.cutoff) + 1) ** dimension
     check.fits_in_memory(32 * modes, what=f"{modes:,} modes", instead="use a smaller cutoff")
     warn_if_not_regular(law, lattice, dimension)
     stationary, modulated = lattice.coefficients(law, dimension, reach)
-    square = stationary.sum()
+    square, unit = float(stationary.sum()), 1.0
     if np.isfinite(square) and modulated.any():
         if radius is None:
             raise ValueError(
                 "radius must be given for a law with the divergence term or a linear part, whose "
                 "kernel K(x, x) grows with |x|"
             )
-        radius = check.number("radius", radius, allowed="at least 0", valid=lambda v: v >= 0)
         if radius > 0:
-            square = square + radius**2 * modulated.sum()
+            unit = max(1.0, radius)  # its square may be beyond the largest float
+            share = radius / unit
+            square = square / unit / unit + share * float(modulated.sum()) * share
     if square < 0:
-        raise ValueError(f"the kernel of this law is negative, K(x, x) = {square:.3g}: no norm")
-    return float(np.sqrt(square))
+        raise ValueError(
+            f"the kernel of this law is negative, K(x, x) = {square * unit * unit:.3g}: no norm"
+        )
+    norm = unit * float(np.sqrt(square))
+    if np.isinf(norm) and np.isfinite(square):
+        raise ValueError(f"radius must be small enough for the norm to be finite, got {radius:g}")
+    return norm
 
 
 def generalization_bound(
     *,
     sup_norm: check.Number,
-    fp_norm: check.Number,
+    fp_norm: check.Number | np.ndarray,
     gamma_norm: check.Number,
     n: ArrayLike,
     delta: check.Number,
@@ -165,14 +188,16 @@ def generalization_bound(
         sup_norm: `||f||_inf`, at least 0.
         fp_norm: `||f||_gamma` of `fp_norm`.
         gamma_norm: `||gamma||_l2` of `gamma_norm`, of the same law and lattice.
-        n: number of samples, at least 1, any shape up to three dimensions.
+        n: numbers of samples, whole (as integers or floats) and at least 1, any shape up to
+            three dimensions.
         delta: probability, between 0 and 1, with which the bound may fail.
 
     Returns:
         The bound, of the shape of n.
 
     Raises:
-        ValueError: a norm that is negative or infinite, n < 1, delta not between 0 and 1.
+        ValueError: a norm that is negative or infinite, n < 1 or not whole, delta not between 0
+            and 1, a product of the norms beyond the largest float.
 
     Source: Zhang, lecture on the frequency principle, FAU 2025; Luo, Ma, Xu, Zhang 2022.
     """
@@ -185,11 +210,19 @@ def generalization_bound(
         )
     )
     samples = check.real_array("n", n, ndim=(0, 1, 2, 3))
-    if samples.min() < 1:
-        raise ValueError(f"n must be at least 1, got {samples.min():g}")
+    bad = (samples < 1) | (samples % 1 != 0)
+    if bad.any():
+        raise ValueError(f"n must be whole numbers of at least 1, got {samples[bad][0]:.10g}")
     delta = check.number("delta", delta, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
-    confidence = 2 + 4 * np.sqrt(2 * np.log(4 / delta))
-    return np.asarray((sup + 2 * fp * gamma) * confidence / np.sqrt(samples))
+    # 4/delta may be beyond the largest float
+    confidence = 2 + 4 * float(np.sqrt(2 * (np.log(4) - np.log(delta))))
+    largest = (sup + 2 * fp * gamma) * confidence
+    if np.isinf(largest):
+        raise ValueError(
+            f"sup_norm + 2 fp_norm gamma_norm must be finite, got sup_norm = {sup:g}, fp_norm = "
+            f"{fp:g}, gamma_norm = {gamma:g}"
+        )
+    return np.asarray(largest / np.sqrt(samples))
 
 
 def warn_if_not_regular(law: Law, lattice: Lattice, dim: int) -> None:
@@ -228,9 +261,7 @@ def lattice_dimension(lattice: Lattice, length: int, dim: check.Integer | None) 
     side = 2 * int(lattice.cutoff) + 1
     dims = (1, 2, 3)
     if dim is not None:
-        dims = (check.integer("dim", dim, least=1),)
-        if dims[0] > 3:
-            raise ValueError(f"dim must be 1, 2 or 3 on a Lattice, got {dim}")
+        dims = (_dimension(dim),)
     allowed = {d: (side**d, (1 + d) * side**d) for d in dims}
     fitting = [d for d, lengths in allowed.items() if length in lengths]
     if not fitting:
@@ -247,10 +278,28 @@ def lattice_dimension(lattice: Lattice, length: int, dim: check.Integer | None) 
     return fitting[0]
 
 
+def unit_scaled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`values / 2^e`, the largest part of the last axis between 1/2 and 1, and e, `(..)`.
+
+    Nothing is rounded, and squares of the result neither overflow nor all underflow.
+    """
+    parts = np.stack([np.real(values), np.imag(values)])
+    _, exponent = np.frexp(np.abs(parts).max(axis=(0, -1)))
+    real, imaginary = np.ldexp(parts, -exponent[..., None])
+    return real + 1j * imaginary, np.asarray(exponent)
+
+
 def complex_order(weights: np.ndarray) -> np.ndarray:
     """D of the real modes, `(.., M)`, for the complex ones, every axis of k ascending."""
     half = weights[..., 1 : weights.shape[-1] // 2 + 1]
     return np.concatenate([half[..., ::-1], weights[..., :1], half], axis=-1)
+
+
+def _dimension(dim: check.Integer) -> int:
+    value = check.integer("dim", dim, least=1)
+    if value > 3:
+        raise ValueError(f"dim must be 1, 2 or 3 on a Lattice, got {dim}")
+    return value
 
 
 def _decay(law: Law, lattice: Lattice, dim: int) -> float:
@@ -289,7 +338,10 @@ def _reach(lattice: Lattice, x: ArrayLike | None, dim: int) -> float:
 
 
 def _complex_array(coefficients: ArrayLike) -> np.ndarray:
-    values = np.asarray(coefficients)
+    try:
+        values = np.asarray(coefficients)
+    except ValueError as error:
+        raise ValueError(f"coefficients must be a rectangular array of numbers: {error}") from None
     if values.dtype.kind not in "fiuc":
         raise TypeError(f"coefficients must be numbers, got dtype {values.dtype}")
     if values.ndim == 0 or values.size == 0:

@@ -110,14 +110,15 @@ def least_movement(
             `1/(2n) sum r^2 + (ridge/2) |theta - theta_0|^2` is minimised, for noisy values or
             points that nearly coincide.
         probe: further points (m, d) where outputs are wanted.
-        throw: raise when the kernel is numerically singular; otherwise see `status.message`.
+        throw: raise when the kernel is numerically singular, or the movement beyond the range of
+            the parameters' dtype; otherwise see `status.message`.
 
     Returns:
         A LeastMovement.
 
     Raises:
         ValueError, TypeError: bad data, network or option; ridge = 0 and a kernel that is
-            singular in float64.
+            singular in float64; a movement beyond the range of the parameters' dtype.
         RuntimeError: JAX runs without float64.
     """
     require_float64("least_movement")
@@ -136,20 +137,35 @@ def least_movement(
     rates = rates + weight
     used = rates > len(rates) * np.finfo(float).eps * rates[-1]
     inverse = np.divide(1.0, rates, out=np.zeros_like(rates), where=used)
-    coefficients, fitted = np.zeros_like(values), outputs
+    # all is linear in y - f: in a unit, a power of two, whose square is a float
+    _, exponent = np.frexp(np.abs(values - outputs).max())
+    rest = np.ldexp(values - outputs, -exponent)
+    coefficients, change = np.zeros_like(values), np.zeros_like(values)
     movement = jax.tree.map(lambda leaf: np.zeros(leaf.shape), theta)
     for _ in range(_SOLVES):
-        left = values - fitted - len(values) * weight * coefficients
+        left = rest - change - len(values) * weight * coefficients
         step = modes @ (inverse * (modes.T @ left)) / len(values)
         coefficients = coefficients + step
         movement = jax.tree.map(np.add, movement, _pull(static, theta, at, jnp.asarray(step)))
-        fitted = outputs + np.asarray(_push(static, theta, at, movement)[1])
-    outside = None
-    if extra is not None:
-        outside = sum(_push(static, theta, jnp.asarray(extra, jnp.float64), movement))
+        change = np.asarray(_push(static, theta, at, movement)[1])
     least, largest = float(rates[0]), float(rates[-1])
-    start = float(np.linalg.norm(outputs - values))
-    residual = float(np.linalg.norm(fitted - values)) / (start or 1.0)
+    residual = float(np.linalg.norm(rest - change) / (np.linalg.norm(rest) or 1.0))
+    length = np.sqrt(sum(np.sum(step**2) for step in jax.tree.leaves(movement)))
+    outside = None
+    with np.errstate(over="ignore"):  # told below
+        distance = float(np.ldexp(length, exponent))
+        fitted = outputs + np.ldexp(change, exponent)
+        if extra is not None:
+            parts = _push(static, theta, jnp.asarray(extra, jnp.float64), movement)
+            outside = np.asarray(parts[0]) + np.ldexp(np.asarray(parts[1]), exponent)
+        moved = jax.tree.map(
+            lambda leaf, start, step: jnp.asarray(
+                np.asarray(start) + np.ldexp(step, exponent), leaf.dtype
+            ),
+            parameters,
+            theta,
+            movement,
+        )
     message = ""
     if not used.all():
         message = (
@@ -158,20 +174,18 @@ def least_movement(
             f"{residual:.3g}: raise ridge, leave out points that nearly coincide, or take a wider "
             f"network"
         )
+    elif not all(np.isfinite(part).all() for part in jax.tree.leaves((moved, outside, distance))):
+        message = (
+            "the moved parameters, their distance or the outputs at the probe points are beyond "
+            "the range of their dtype: scale y down"
+        )
     if message and throw:
         raise ValueError(message)
-    moved = jax.tree.map(
-        lambda leaf, start, step: jnp.asarray(start + step, leaf.dtype),
-        parameters,
-        jax.tree.map(np.asarray, theta),
-        movement,
-    )
-    squares = sum(np.sum(step**2) for step in jax.tree.leaves(movement))
     return LeastMovement(
         x=points,
         fitted=fitted,
-        probe=None if outside is None else np.asarray(outside),
-        distance=float(np.sqrt(squares)),
+        probe=outside,
+        distance=distance,
         net=eqx.combine(moved, static),
         status=MovementStatus(
             condition=largest / least if least > 0 else np.inf,

@@ -71,6 +71,31 @@ def test_density_weighs_the_positions_whatever_its_factor():
     assert right == pytest.approx(risk(None, low=0.0), rel=2e-4)
 
 
+def test_density_may_vanish_at_the_first_points_and_be_a_truth_value():
+    # 1e-4 of the box, which none of the first points of most sequences meets
+    def risk(density):
+        return population_risk(lambda x: x, lambda x: 0 * x, density=density, rtol=1e-3)
+
+    narrow = risk(lambda x: np.abs(x - 0.5) < 1e-4)
+    assert narrow.points > 8 * 2**7
+    assert narrow.value == pytest.approx(0.5, rel=1e-3)
+    assert risk(lambda x: x > 0) == risk(lambda x: 1.0 * (x > 0))
+    for factor in (1e-320, 1e308):
+        assert risk(lambda x, factor=factor: factor * (x > 0)) == risk(lambda x: x > 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e200, 1e300, 1e308])
+def test_risk_is_homogeneous_at_the_ends_of_the_range_of_floats(factor):
+    def risk(factor):
+        return population_risk(lambda x: factor * x, lambda x: 0 * x, rtol=1e-3, atol=0.0)
+
+    one, other = risk(1.0), risk(factor)
+    assert other.points == one.points
+    assert other.value == pytest.approx(factor * one.value, rel=1e-13, abs=0)
+    assert other.error == pytest.approx(factor * one.error, rel=1e-9, abs=0)
+
+
 @settings(deadline=None, max_examples=20)
 @given(SEEDS, st.floats(-100, 100))
 def test_risk_is_symmetric_homogeneous_and_satisfies_the_triangle_inequality(seed, factor):
@@ -194,6 +219,23 @@ def test_study_is_homogeneous_in_the_target_and_interpolants_have_no_larger_norm
     assert (other["informative_from"] == one["informative_from"]).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("power", [-1000, -660, 660, 990])
+def test_study_is_homogeneous_at_the_ends_of_the_range_of_floats(power):
+    lattice, law = lfp.Lattice(2.0, 8, "torus", 0.5), lfp.PowerLaw(3.0)
+    coefficients, _ = target(lattice)
+    one, other = (
+        bound_against_risk(law, lattice, c, ns=[3], trials=5)
+        for c in (coefficients, 2.0**power * coefficients)
+    )
+    for name in ("risk", "risk_error", "norm", "bound"):
+        np.testing.assert_array_equal(other[name] / 2.0**power, one[name])
+    for name in ("share", "looseness", "informative_from"):
+        np.testing.assert_array_equal(other[name], one[name])
+    for name in ("sup_norm", "fp_norm"):
+        assert other.attrs[name] / 2.0**power == one.attrs[name]
+
+
 def test_trials_of_one_n_do_not_depend_on_the_others_and_survive_netcdf(tmp_path):
     lattice, law = lfp.Lattice(2.0, 8, "torus"), lfp.PowerLaw(3.0)
     coefficients, _ = target(lattice)
@@ -261,6 +303,15 @@ def test_bad_arguments_of_the_risk_are_refused():
         population_risk(f, f, density=lambda x: x)
     with pytest.raises(ValueError, match=r"density\(x\) must not vanish all over the box"):
         population_risk(f, f, density=lambda x: 0 * x)
+    # seen by some of the sequences only
+    with pytest.raises(ValueError, match=r"vanish all over .* 131,072 points of a sequence"):
+        population_risk(f, f, density=lambda x: np.abs(x - 0.5) < 1e-6)
+    with pytest.raises(ValueError, match=r"function\(x\) - target\(x\) must be finite"):
+        population_risk(lambda x: 0 * x + 1e308, lambda x: 0 * x - 1e308)
+    with pytest.raises(ValueError, match=r"low and high must have at most 21201 .* got 30000"):
+        population_risk(f, f, low=np.zeros(30_000), high=np.ones(30_000))
+    with pytest.raises(TypeError, match=r"function\(x\) must hold real numbers, got dtype bool"):
+        population_risk(lambda x: x > 0, f)
     with pytest.raises(TypeError, match="target"):
         population_risk(f, 3.0)
     with pytest.raises(ValueError, match=r"after 1,048,576 points.*use a larger rtol, got 1e-14"):

@@ -187,6 +187,19 @@ def test_linear_part_costs_infinitely_much_where_the_law_has_none():
     assert lfp.fp_norm(law, lattice, c) == np.inf
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("law", [lfp.PowerLaw(3.0), lfp.TwoLayer()], ids=["power", "relu"])
+def test_norm_is_homogeneous_at_the_ends_of_the_range_of_floats(law, factor):
+    lattice = lfp.Lattice(2.0, 6, "torus", 0.5)
+    c = np.array([1 + 0.5j, 0.3, 0.0, 1e-6, 1j, 2.0, -1.0, 1.0, 0.1, 1e-3, 0.2, 0.0, 0.4])
+    expected = factor * lfp.fp_norm(law, lattice, c)
+    assert lfp.fp_norm(law, lattice, factor * c) == pytest.approx(expected, rel=1e-14, abs=0)
+    # each function of a stack has its own unit
+    both = lfp.fp_norm(law, lattice, np.stack([c, factor * c]))
+    assert both[1] == pytest.approx(expected, rel=1e-14, abs=0)
+    assert both[0] == lfp.fp_norm(law, lattice, c)
+
+
 def test_dimension_follows_from_the_number_of_coefficients():
     law = lfp.TwoLayer(divergence=False)
     for dim, cutoff in ((1, 2), (2, 2), (3, 2), (3, 1)):
@@ -222,6 +235,17 @@ def test_gamma_norm_on_a_free_lattice_is_the_root_of_the_kernel_of_a_point(law, 
     for radius in (0.0, 0.8):
         norm = lfp.gamma_norm(law, lattice, radius=radius)
         assert norm == pytest.approx(np.sqrt(law.kernel([radius], [radius])[0, 0]), rel=rtol)
+
+
+def test_gamma_norm_grows_with_the_radius_up_to_the_largest_float():
+    lattice = lfp.Lattice(2.0, 5, "torus")
+    _, modulated = torus_weights(lfp.TwoLayer(), lattice, 1)
+    for radius in (1e6, 1e200, 1e300):
+        expected = pytest.approx(radius * np.sqrt(modulated.sum()), rel=1e-12)
+        assert lfp.gamma_norm(lfp.TwoLayer(), lattice, radius=radius) == expected
+    wide = lfp.TwoLayer(sigma_a=1e6)
+    with pytest.raises(ValueError, match=r"radius must be small enough .* finite, got 1e\+305"):
+        lfp.gamma_norm(wide, lattice, radius=1e305)
 
 
 @settings(deadline=None, max_examples=30)
@@ -282,6 +306,30 @@ def test_bound_says_nothing_before_1725_samples_at_five_per_cent():
     )
     assert bound.shape == (3,)
     assert bound[1] > 1 > bound[2]
+
+
+def test_bound_takes_the_norm_as_fp_norm_gives_it():
+    norm = lfp.fp_norm(lfp.PowerLaw(2.0), lfp.Lattice(2.0, 1, "torus"), [1.0, 0.0, 1.0])
+    arguments = {"sup_norm": 2.0, "gamma_norm": 0.5, "n": 100, "delta": 0.04}
+    bound = lfp.generalization_bound(fp_norm=norm, **arguments)
+    assert bound == lfp.generalization_bound(fp_norm=float(norm), **arguments)
+    with pytest.raises(TypeError, match="fp_norm must be a number, got array"):
+        lfp.generalization_bound(fp_norm=norm[None], **arguments)
+
+
+def test_bound_is_finite_for_the_least_delta():
+    bound = lfp.generalization_bound(sup_norm=1.0, fp_norm=0.0, gamma_norm=1.0, n=1, delta=1e-320)
+    assert bound == pytest.approx(2 + 4 * np.sqrt(2 * (np.log(4) + 320 * np.log(10))), rel=1e-5)
+
+
+def test_numbers_of_samples_may_be_floats_that_are_whole():
+    norms = {"sup_norm": 1.0, "fp_norm": 1.0, "gamma_norm": 1.0, "delta": 0.1}
+    assert lfp.generalization_bound(**norms, n=1e6) == lfp.generalization_bound(**norms, n=10**6)
+    for n in (1.5, [4.0, 2.000001], np.inf):
+        with pytest.raises(
+            ValueError, match=r"n must be (whole numbers of at least 1|finite), got"
+        ):
+            lfp.generalization_bound(**norms, n=n)
 
 
 @settings(deadline=None, max_examples=50)
@@ -357,6 +405,12 @@ def test_bad_coefficients_are_refused():
     for empty in (1.0, np.zeros((0, 9))):
         with pytest.raises(ValueError, match=r"coefficients must have shape \(\.\., modes\)"):
             lfp.fp_norm(law, lattice, empty)
+    with pytest.raises(ValueError, match="coefficients must be a rectangular array of numbers: "):
+        lfp.fp_norm(law, lattice, [[1.0, 2.0], [1.0]])
+    with pytest.raises(
+        ValueError, match=r"coefficients must be smaller: the norm .* one of 1e\+308"
+    ):
+        lfp.fp_norm(law, lfp.Lattice(2.0, 4, "torus", 1e-3), np.full(9, 1e308))
     with pytest.raises(TypeError, match="coefficients must be numbers"):
         lfp.fp_norm(law, lattice, ["a"] * 9)
 
@@ -370,11 +424,15 @@ def test_bad_laws_lattices_and_radii_are_refused():
             norm(law, 3)
     with pytest.raises(ValueError, match="radius must be given for a law with the divergence"):
         lfp.gamma_norm(law, lattice)
-    with pytest.raises(ValueError, match="radius must be at least 0, got -1"):
-        lfp.gamma_norm(law, lattice, radius=-1)
+    unpenalised = lfp.Lattice(2.0, 4, "torus", "free")
+    for other, where in ((law, lattice), (lfp.PowerLaw(2.0), lattice), (law, unpenalised)):
+        with pytest.raises(ValueError, match="radius must be at least 0, got -1"):
+            lfp.gamma_norm(other, where, radius=-1)
+        with pytest.raises(TypeError, match="radius must be a number, got True"):
+            lfp.gamma_norm(other, where, radius=True)
     with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
         lfp.gamma_norm(law, lattice, dim=0)
-    with pytest.raises(ValueError, match="dimension 1, 2 or 3"):
+    with pytest.raises(ValueError, match="dim must be 1, 2 or 3 on a Lattice, got 4"):
         lfp.gamma_norm(law, lattice, dim=4)
     with pytest.raises(ValueError, match=r"bytes for 400,000,002 modes.*smaller cutoff"):
         lfp.gamma_norm(law, lfp.Lattice(2.0, 100_000_000, "torus"))
@@ -391,7 +449,9 @@ def test_bad_arguments_of_the_bound_are_refused():
     for delta in (0.0, 1.0, -0.1):
         with pytest.raises(ValueError, match="delta must be between 0 and 1, got"):
             lfp.generalization_bound(**{**good, "delta": delta})
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n must be whole numbers of at least 1, got 0"):
         lfp.generalization_bound(**{**good, "n": [5, 0]})
+    with pytest.raises(ValueError, match=r"2 fp_norm gamma_norm must be finite, got .* 1e\+200"):
+        lfp.generalization_bound(**{**good, "fp_norm": 1e200, "gamma_norm": 1e200})
     with pytest.raises(TypeError, match="delta must be a number"):
         lfp.generalization_bound(**{**good, "delta": True})

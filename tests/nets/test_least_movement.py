@@ -226,6 +226,31 @@ def test_fewer_samples_need_less_movement(seed):
     assert same.distance == pytest.approx(few.distance, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("ridge", [0.0, 1e-3])
+def test_movement_is_homogeneous_at_the_ends_of_the_range_of_floats(ridge, factor):
+    one, other = (
+        nets.least_movement(PAIR, X, scale * Y, ridge=ridge, probe=PROBE) for scale in (1.0, factor)
+    )
+    assert other.distance == pytest.approx(factor * one.distance, rel=1e-9, abs=0)
+    assert other.status.residual == pytest.approx(one.status.residual, rel=1e-6, abs=1e-12)
+    np.testing.assert_allclose(other.fitted / factor, one.fitted, atol=1e-9)
+    np.testing.assert_allclose(other.probe / factor, one.probe, atol=1e-9)
+    assert other.status.message == ""
+
+
+def test_movement_beyond_the_range_of_the_parameters_is_refused():
+    small = jax.tree.map(lambda leaf: leaf.astype("float32"), NET)
+    for net, y in ((small, 1e60 * Y), (NET, 1.7e308 * np.sign(Y))):
+        with pytest.raises(ValueError, match=r"parameters.* beyond the range of their dtype"):
+            nets.least_movement(net, X, y)
+    limit = nets.least_movement(small, X, 1e60 * Y, throw=False)
+    assert "beyond the range of their dtype" in limit.status.message
+    np.testing.assert_allclose(limit.fitted, 1e60 * Y, rtol=1e-9)
+    assert limit.distance == pytest.approx(1e60 * nets.least_movement(PAIR, X, Y).distance)
+
+
 def test_values_of_the_network_itself_need_no_movement():
     limit = nets.least_movement(NET, X, np.asarray(NET(X)))
     assert limit.distance < 1e-12
