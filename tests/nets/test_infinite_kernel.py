@@ -37,7 +37,7 @@ def test_two_layer_kernel_is_the_exact_one(activation, dim):
     x1 = RNG.uniform(-1, 1, (9, dim))
     x2 = np.concatenate([x1[:4], x1[:2] + 1e-4, RNG.uniform(-1, 1, (3, dim))])  # the same, and near
     kernel = nets.infinite_kernel(two_layer(activation, dim), x1, x2)
-    np.testing.assert_allclose(kernel, law.ntk(x1, x2), rtol=1e-9)
+    np.testing.assert_allclose(kernel, law.ntk(x1, x2), rtol=2e-10)
     assert kernel.dtype == np.float64
 
 
@@ -189,9 +189,8 @@ def check_widths(widths, seeds, *options):
     assert abs(fit.slope + 0.5) < half + 0.05
 
 
-@pytest.mark.parametrize("activation", ["relu", "erf"])
-def test_empirical_kernels_approach_the_infinite_one_as_its_inverse_square_root(activation):
-    check_widths((32, 512), 30, 3, activation)
+def test_empirical_kernels_approach_the_infinite_one_as_its_inverse_square_root():
+    check_widths((32, 512), 30, 3, "relu")
 
 
 @pytest.mark.slow
@@ -232,7 +231,7 @@ def test_network_put_together_by_hand_has_no_standard_deviations():
 
 
 def test_activation_too_rough_for_the_rule(monkeypatch):
-    monkeypatch.setattr("nets.kernels.infinite._COUNTS", (16, 32, 64))
+    monkeypatch.setattr("nets.kernels.infinite._COUNTS", (16, 32))
     net = nets.two_layer(KEY, width=3, activation=jax.nn.relu)
     with pytest.raises(ValueError, match="is too rough for its expectations to be resolved by"):
         nets.infinite_kernel(net, X[:1], X[1:])
