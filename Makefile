@@ -1,6 +1,8 @@
 # Each target builds .venv first when it is missing or when pyproject.toml changed.
 PYTHON ?= python3
 BIN := .venv/bin
+# one worker a processor, and one BLAS thread a worker
+TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 .PHONY: demo test test-all lint figures bench docs clean
 
@@ -8,10 +10,10 @@ demo: .venv/built            ## the main job: the CO2 study, from data to pictur
 	$(BIN)/lfp run co2
 
 test: .venv/built            ## the tests that fit in a coffee break
-	$(BIN)/pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 test-all: .venv/built
-	$(BIN)/pytest
+	$(TEST)
 
 lint: .venv/built
 	$(BIN)/ruff check .

@@ -54,14 +54,13 @@ def architecture(net: Any) -> Architecture:
             "net must be drawn by nets.two_layer, nets.mlp or nets.cnn, or be nets.antisymmetric "
             f"or nets.doubled of one, for its infinite-width kernel to be known, got {net!r:.60}"
         )
-    distribution = getattr(net, "distribution", "gaussian")
-    if distribution != "gaussian":
-        raise ValueError(
-            "net must be drawn with distribution='gaussian': with another one the first layer is "
-            f"not Gaussian, however wide the network, got {distribution!r}"
-        )
     if isinstance(net, TwoLayer):
         return _two_layer(net)
+    if net.distribution != "gaussian":
+        raise ValueError(
+            "net must be drawn with distribution='gaussian': with another one the first layer is "
+            f"not Gaussian, however wide the network, got {net.distribution!r}"
+        )
     dense = tuple(_affine(layer) for layer in net.layers)
     if isinstance(net, MLP):
         return Architecture(dense, net.activation)

@@ -26,6 +26,7 @@ class CNN(eqx.Module):
     pool: int = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
     scaling: str = eqx.field(static=True)
+    distribution: str = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Float[Array, "n ..."]:
         """Outputs (n,), or (n, c) for c of them, at images (n, h, w, channels), flat or not.
@@ -152,4 +153,5 @@ def cnn(
         pool=pool,
         activation=chosen,
         scaling=recipe.scaling,
+        distribution=distribution,
     )

@@ -20,6 +20,7 @@ class MLP(eqx.Module):
     layers: tuple[Dense, ...]
     activation: Activation = eqx.field(static=True)
     scaling: str = eqx.field(static=True)
+    distribution: str = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Float[Array, "n ..."]:
         """Outputs (n,), or (n, c) for c of them, at the points x, (n, d), or (n,) when d = 1.
@@ -98,4 +99,6 @@ def mlp(
     layers = recipe.draw(
         key, [Dense] * len(shapes), shapes, weight_std=weight_std, bias_std=bias_std
     )
-    return MLP(layers=layers, activation=chosen, scaling=recipe.scaling)
+    return MLP(
+        layers=layers, activation=chosen, scaling=recipe.scaling, distribution=distribution
+    )

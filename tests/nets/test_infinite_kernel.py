@@ -237,6 +237,12 @@ def test_activation_too_rough_for_the_rule(monkeypatch):
         nets.infinite_kernel(net, X[:1], X[1:])
 
 
+def test_uniform_weights_are_refused():
+    net = nets.mlp(KEY, widths=(1, 5, 1), distribution="uniform")
+    with pytest.raises(ValueError, match="must be drawn with distribution='gaussian'"):
+        nets.infinite_kernel(net, X[:1], X[1:])
+
+
 def test_missing_package_says_what_to_type(monkeypatch):
     monkeypatch.setitem(sys.modules, "neural_tangents", None)
     with pytest.raises(
