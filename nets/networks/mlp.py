@@ -99,6 +99,4 @@ def mlp(
     layers = recipe.draw(
         key, [Dense] * len(shapes), shapes, weight_std=weight_std, bias_std=bias_std
     )
-    return MLP(
-        layers=layers, activation=chosen, scaling=recipe.scaling, distribution=distribution
-    )
+    return MLP(layers=layers, activation=chosen, scaling=recipe.scaling, distribution=distribution)

@@ -133,7 +133,7 @@ def test_laws_of_ones_own_with_odd_parts():
     kernel = 5 + np.outer(X, X)
     weights = np.linalg.solve(kernel + 3.0 * np.eye(30), Y)
     np.testing.assert_allclose(limit(X), kernel @ weights, atol=1e-12)
-    with pytest.raises(ValueError, match=r"Negative\.affine must return coefficients of at least 0"):
+    with pytest.raises(ValueError, match=r"Negative\.affine must return .* at least 0"):
         lfp.interpolate(Negative(2.0), X, Y)
 
 
