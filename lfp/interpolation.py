@@ -6,11 +6,11 @@ from scipy.linalg import LinAlgError
 from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.choice import Initial, Kernel, check_space, kernel_of
+from lfp.critical_decay import warn_if_not_regular
 from lfp.interpolant import Interpolant
 from lfp.lattice import Lattice
 from lfp.laws import Law
 from lfp.minimum import SOLVERS, Minimum, choose, closest, minimise
-from lfp.norms import warn_if_not_regular
 from lfp.status import Status, against_indefinite, indefinite
 
 LARGEST = 1e100  # ridge

@@ -388,7 +388,7 @@ def test_norm_of_a_function_warns_too_but_not_on_a_free_lattice():
         lfp.fp_norm(lfp.PowerLaw(1.0), lfp.Lattice(2.0, 2, "torus"), np.zeros(5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        lfp.norms.warn_if_not_regular(Rates(lambda xi: xi**-0.5), lfp.Lattice(2.0, 84), 1)
+        lfp.critical_decay.warn_if_not_regular(Rates(lambda xi: xi**-0.5), lfp.Lattice(2.0, 84), 1)
 
 
 def test_bad_coefficients_are_refused():
