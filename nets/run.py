@@ -51,9 +51,9 @@ class Run:
     x: Float[np.ndarray, "n d"]
     """Samples."""
     fitted: Float[np.ndarray, "..."]
-    """Outputs at the samples, (*seeds, T, n), or (*seeds, T, n, c) for c outputs."""
+    """Outputs at the samples, `(*seeds, T, n)`, or `(*seeds, T, n, c)` for c outputs."""
     probe: Float[np.ndarray, "..."] | None
-    """Outputs at the probe points, where there are any, (*seeds, T, m) or (*seeds, T, m, c)."""
+    """Outputs at the probe points, where there are any, `(*seeds, T, m)` or `(*seeds, T, m, c)`."""
     loss: Float[np.ndarray, "*seeds T"]
     """The loss over all samples, for "mse" `1/(2n) sum (fitted - y)^2`."""
     net: Any

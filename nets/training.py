@@ -70,7 +70,7 @@ def train(
         record_at: steps (T,) after which outputs are recorded, sorted, from 0 to `steps`; 0 is the
             network as given.
         loss: a mean over the samples and a sum over the outputs, of the residual r = h - y:
-            "mse" (r^2/2), a number p >= 2 (|r|^p/p), "logistic" (log cosh r), "huber" or a
+            "mse" (`r^2/2`), a number p >= 2 (`|r|^p/p`), "logistic" (`log cosh r`), "huber" or a
             `nets.Loss`; "cross-entropy" of the outputs as logits, with y the classes (n,), 0 to
             c - 1, or their probabilities (n, c), for one output (n,) between 0 and 1;
             `nets.Fourier` or `nets.FourierStages`, weights in the Fourier domain;

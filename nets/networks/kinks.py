@@ -23,7 +23,7 @@ class TwoLayerKinks(eqx.Module):
     """Inner weights (m, d); only their lengths (m,) when the directions are frozen."""
     l: Float[Array, "*copies width"]  # noqa: E741  the name it has in the literature
     directions: Frozen | None
-    """r/|r|, (m, d), where it is not trained."""
+    """`r/|r|`, (m, d), where it is not trained."""
     sigmas: tuple[float, float, float] = eqx.field(static=True)
     """Standard deviations that w, the components of r, and l were drawn with."""
     distribution: str = eqx.field(static=True)
@@ -70,7 +70,7 @@ def two_layer_kinks(
 ) -> TwoLayerKinks:
     """Draw `f(x) = m^(-1/2) sum_j w_j ReLU(r_j . (x + l_j r_j/|r_j|))`, m = width hidden units.
 
-    The same functions as those of `nets.two_layer` with ReLU (a = w, w = r, b = l |r|), in other
+    The same functions as those of `nets.two_layer` with ReLU (a = w, w = r, b = l `|r|`), in other
     parameters: the gradient is taken in (w, r, l), where l is the distance of the kink from x = 0
     along r, and another gradient is another tangent kernel. When l is spread much further than the
     data, the kernel is, up to affine functions, that of `lfp.Simplified` (Zhang, lecture on the
@@ -86,7 +86,7 @@ def two_layer_kinks(
         sigma_r: standard deviation of each component of the inner weights r.
         sigma_l: standard deviation of l, in the unit of x.
         distribution: of l: "gaussian", or "uniform" on (-sqrt3 sigma_l, sqrt3 sigma_l).
-        frozen_directions: keep r/|r| as drawn and train only the length |r|, with w and l.
+        frozen_directions: keep `r/|r|` as drawn and train only the length `|r|`, with w and l.
         dtype: floating-point type of the parameters; None is JAX's default.
 
     Returns:
