@@ -1,6 +1,6 @@
 """The training problem as a differential equation: theta' = -grad L, seen through its outputs."""
 
-import math
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -9,10 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nets._gram import gram as in_blocks
 from nets.networks.frozen import Frozen
-
-_BLOCK_BYTES = 2**27
-"""Jacobians are formed for as many samples at a time as fit here."""
 
 
 def evaluate(static: Any, parameters: Any, x: Array) -> Array:
@@ -20,48 +18,9 @@ def evaluate(static: Any, parameters: Any, x: Array) -> Array:
     return eqx.combine(parameters, static)(x)
 
 
-def _jacobian(static: Any, parameters: Any, x: Array, dtype: Any) -> list[Array]:
-    """Rows d f(x_i) / d theta, one array (n, size) for each parameter array."""
-
-    def output(parameters: Any, point: Array) -> Array:
-        return evaluate(static, parameters, point[None])[0]
-
-    rows = jax.vmap(jax.grad(output), (None, 0))(parameters, x)
-    return [leaf.reshape(len(x), -1).astype(dtype) for leaf in jax.tree.leaves(rows)]
-
-
 def gram(static: Any, parameters: Any, x1: Array, x2: Array | None, dtype: Any) -> Array:
-    """Tangent kernel `K = J(x1) J(x2)^T`, summed in `dtype`; x2=None is x1.
-
-    Per-sample gradients are formed in the dtype of the parameters, for a block of samples at a
-    time: the memory does not grow with the number of samples.
-    """
-    size = sum(leaf.size for leaf in jax.tree.leaves(parameters))
-    block = max(1, _BLOCK_BYTES // (size * jnp.dtype(dtype).itemsize))
-
-    def product(rows1: list[Array], rows2: list[Array]) -> Array:
-        return sum((a @ b.T for a, b in zip(rows1, rows2, strict=True)), jnp.zeros((), dtype))
-
-    if max(len(x1), 0 if x2 is None else len(x2)) <= block:
-        rows = _jacobian(static, parameters, x1, dtype)
-        return product(rows, rows if x2 is None else _jacobian(static, parameters, x2, dtype))
-
-    def blocks(x: Array) -> Array:
-        count = math.ceil(len(x) / block)
-        padded = jnp.pad(x, ((0, count * block - len(x)), (0, 0)), mode="edge")
-        return padded.reshape(count, block, x.shape[1])
-
-    other = x1 if x2 is None else x2
-
-    def band(left: Array) -> Array:
-        rows = _jacobian(static, parameters, left, dtype)
-        tiles = jax.lax.map(
-            lambda right: product(rows, _jacobian(static, parameters, right, dtype)), blocks(other)
-        )
-        return jnp.moveaxis(tiles, 0, 1).reshape(block, -1)
-
-    full = jax.lax.map(band, blocks(x1))
-    return full.reshape(-1, full.shape[-1])[: len(x1), : len(other)]
+    """Tangent kernel `K = J(x1) J(x2)^T`, summed in `dtype`, in blocks; x2=None is x1."""
+    return in_blocks(partial(evaluate, static), parameters, x1, x2, dtype=dtype)
 
 
 class LeastSquares(eqx.Module):

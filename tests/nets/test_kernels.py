@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nets
-import nets._problem
 
 
 def relu_kernel_by_hand(net, x1, x2):
@@ -44,26 +43,6 @@ def test_tanh_kernel_agrees_with_finite_differences():
             rows.append((outputs[0] - outputs[1]) / (2 * step))
     jacobian = np.array(rows).T
     np.testing.assert_allclose(nets.tangent_kernel(net, x, x), jacobian @ jacobian.T, rtol=1e-8)
-
-
-def test_blocks_of_samples_give_the_same_kernel(monkeypatch):
-    net = nets.two_layer(jax.random.key(2), width=11)
-    x1, x2 = np.linspace(-1, 1, 10), np.linspace(-2, 2, 7)
-    parameters, static = nets._problem.split(net)
-
-    def kernels():
-        @jax.jit  # afresh: the block size is no argument of what is compiled
-        def both(x1, x2):
-            return tuple(
-                nets._problem.gram(static, parameters, x1, other, x1.dtype) for other in (x2, None)
-            )
-
-        return both(x1[:, None], x2[:, None])
-
-    whole = kernels()
-    monkeypatch.setattr(nets._problem, "_BLOCK_BYTES", 3 * 33 * 8)
-    for one, other in zip(whole, kernels(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-13)
 
 
 @settings(deadline=None, max_examples=10)
