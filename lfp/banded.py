@@ -49,9 +49,9 @@ class BandedMinimum:
         affine: tuple[float, float],
         ridge: float,
     ) -> None:
-        self._powers, self._affine, self._interpolates = powers, affine, ridge == 0
-        self._sorted = bool((x[1:] >= x[:-1]).all())
-        self._order = slice(None) if self._sorted else np.argsort(x, kind="stable")
+        self._powers, self._affine = powers, affine
+        in_order = (x[1:] >= x[:-1]).all()
+        self._order = slice(None) if in_order else np.argsort(x, kind="stable")
         self._x, values, noise = _merge(x[self._order], residual[self._order].T, len(x) * ridge)
         self._check_positions(ridge)
         self._chain = Chain(self._x, powers)
@@ -189,16 +189,11 @@ class BandedMinimum:
 
     def leave_one_out(self) -> np.ndarray:
         """`u_i` minus what the interpolant of all other samples has at x_i, `(n, c)`: `c_i / G_ii`,
-        `G = (K + n ridge)^-1`.
+        `G = K^-1`, for ridge = 0.
 
         G is `Q S^-1 Q* / 2` (see `response_of_weights`) plus a term of rank two for the ends, which
         is known from what G makes of affine functions.
         """
-        if not self._interpolates:
-            raise ValueError(
-                "leave_one_out needs solver='dense' with ridge > 0: the banded factorisation does "
-                "not give the diagonal of the inverse"
-            )
         inside, solved = response_of_weights(self._chain), self._solved
         unit = np.eye(len(solved.p))[-2:]
         of_unit = self._weights(solved.p[-2:], solved.slopes(unit)[0])

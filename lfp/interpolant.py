@@ -55,8 +55,8 @@ class Interpolant:
             that are not penalised.
 
         Raises:
-            ValueError: the solver has no factorisation that gives G_ii: "iterative", a lattice,
-                "banded" with ridge > 0.
+            ValueError: the solver has no factorisation that gives G_ii: "iterative", "banded" with
+                ridge > 0, a lattice with fewer modes than samples.
         """
         if isinstance(self._minimum.leave_one_out, str):
             raise ValueError(f"leave_one_out does not exist here: {self._minimum.leave_one_out}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.linalg import LinAlgError
+from scipy.spatial import KDTree
 
 from lfp import _checks as check
 from lfp._checks import ArrayLike
@@ -10,7 +11,7 @@ from lfp.critical_decay import warn_if_not_regular
 from lfp.interpolant import Interpolant
 from lfp.lattice import Lattice
 from lfp.laws import Law
-from lfp.minimum import SOLVERS, Minimum, choose, closest, minimise
+from lfp.minimum import SOLVERS, Minimum, choose, minimise
 from lfp.status import Status, against_indefinite, indefinite
 
 LARGEST = 1e100  # ridge
@@ -90,7 +91,7 @@ def interpolate(
     start = 0.0 if initial is None else check.outputs_of("initial", initial, x, y.shape[1:])
     residual = (y - start).reshape(len(y), -1)
     # a power of two: squares of tiny or huge values neither vanish nor overflow
-    scale = float(2.0 ** np.frexp(np.abs(residual).max())[1]) if residual.any() else 1.0
+    scale = np.ldexp(1.0, np.frexp(np.abs(residual).max())[1] - 1) if residual.any() else 1.0
     residual /= scale
     try:
         minimum = minimise(law, space, solver, x, residual, ridge, rtol, progress)
@@ -113,7 +114,7 @@ def interpolate(
         solver=solver,
         unknowns=minimum.unknowns,
         iterations=minimum.iterations,
-        error_estimate=min(1.0, minimum.error),
+        error_estimate=float(np.minimum(minimum.error, 1.0)),  # NaN stays
         resolved_until=minimum.resolved_until,
         lambda_max=float(eigenvalues[-1]),
         lambda_min=float(eigenvalues[0]),
@@ -165,20 +166,26 @@ def _problem(
         return f"the lattice kernel is indefinite on these samples: set {more}, or a larger cutoff"
     elif not minimum.definite:
         return f"the kernel is indefinite on these samples{against_indefinite(validity)}"
-    near = ""
-    if minimum.space == "samples" and len(x) > 1 and solver == "dense":
-        i, j, distance = closest(x)
-        near = f"; samples {i} and {j} are {distance:.3g} apart"
     if not minimum.definite and minimum.space == "samples":
         return (
             f"the kernel is numerically singular on these samples (eigenvalues of K/n from "
-            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}{near}): set {more} or leave out points "
-            f"that nearly coincide"
+            f"{eigenvalues[0]:.3g} to {eigenvalues[-1]:.3g}{_near(x)}): set {more} or leave out "
+            f"points that nearly coincide"
         )
     if solver == "banded" and minimum.error > LARGEST_ROUNDING:
         return f"ridge = {ridge:g} exceeds the kernel so far that rounding is all that is left"
     allowed = max(rtol, min(minimum.rounding, LARGEST_ROUNDING))
     if minimum.residual <= allowed or minimum.message:
         return minimum.message
-    advice = "use a larger cutoff" if minimum.space == "lattice" else f"set {more}{near}"
+    advice = "use a larger cutoff" if minimum.space == "lattice" else f"set {more}{_near(x)}"
     return f"the relative residual at the samples is {minimum.residual:.3g}: {advice}"
+
+
+def _near(x: np.ndarray) -> str:
+    """The two samples that are nearest to each other, in words."""
+    if len(x) == 1:
+        return ""
+    distances, neighbours = (np.asarray(found) for found in KDTree(x).query(x, k=2))
+    i = int(np.argmin(distances[:, 1]))
+    j = int(neighbours[i, 1] if neighbours[i, 1] != i else neighbours[i, 0])
+    return f"; samples {min(i, j)} and {max(i, j)} are {distances[i, 1]:.3g} apart"

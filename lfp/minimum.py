@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from lfp.banded import LEAST_SAMPLES, BandedMinimum
@@ -254,11 +253,3 @@ def _condition(eigenvalues: np.ndarray) -> float:
         return 1.0
     used = eigenvalues[eigenvalues > len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]]
     return float(eigenvalues[-1] / used[0]) if used.size else np.inf
-
-
-def closest(x: np.ndarray) -> tuple[int, int, float]:
-    """Two samples that are nearest to each other, and their distance."""
-    distances, neighbours = (np.asarray(found) for found in KDTree(x).query(x, k=2))
-    i = int(np.argmin(distances[:, 1]))
-    j = int(neighbours[i, 1] if neighbours[i, 1] != i else neighbours[i, 0])
-    return min(i, j), max(i, j), float(distances[i, 1])

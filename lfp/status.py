@@ -23,14 +23,15 @@ class Status:
             outputs together; 0 for a direct method.
         error_estimate: error of the solver expected of the outputs at the last time, relative to
             the data: rounding, eigenvalues being known to `eps * lambda_max`; the a-posteriori
-            bound of the Krylov method; or the tolerance of the integrator.
+            bound of the Krylov method; or the tolerance of the integrator. NaN for an interpolant
+            with solver="iterative".
         resolved_until: time until which the cutoff of the lattice costs at most one per
             cent; infinite in sample space.
         lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n per unit of time: of its
             nonzero part where a lattice has fewer modes than there are samples, of what is
             left after eliminating the affine functions for an interpolant of a law, and
             Ritz values (what the times asked for needed) for solver="krylov"; NaN for an
-            interpolant with solver="banded", which needs none.
+            interpolant with solver="banded" or "iterative", which need none.
         validity: what the law says about its own approximation, see `TwoLayer.validity`; NaN for
             laws that make none and for a bare kernel.
         message: what is wrong and what helps; empty when nothing is.

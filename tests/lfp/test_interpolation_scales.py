@@ -137,6 +137,17 @@ def test_laws_of_ones_own_with_odd_parts():
         lfp.interpolate(Negative(2.0), X, Y)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_largest_values_there_are_are_interpolated(solver):
+    limit = lfp.interpolate(LAW, X, np.full(30, 1.7e308), solver=solver)
+    np.testing.assert_allclose(limit(X + 0.01), 1.7e308, rtol=1e-3)
+    assert 0 < limit.norm < 1e308
+
+
+def test_an_iteration_claims_no_error_of_its_outputs():
+    assert np.isnan(lfp.interpolate(LAW, X, Y, solver="iterative").status.error_estimate)
+
+
 def test_a_ridge_that_leaves_only_rounding_is_refused():
     x = np.linspace(0, 1e-3, 50)
     with pytest.raises(ValueError, match=r"ridge = 1e\+90 exceeds the kernel so far"):
