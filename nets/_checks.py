@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy import typing as npt
 
+from nets._frozen import split
+
 # what entry points declare: a run-time type checker takes no int for a float, and no tuple for
 # one of NumPy's nested sequences
 Number = float | int | np.number
@@ -142,12 +144,14 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def check_network(net: Any) -> None:
-    """Refuse what cannot be trained: not callable, without parameters, or with broken ones."""
+    """Refuse what cannot be trained: not callable, without trained arrays, or with broken ones."""
     if not callable(net):
         raise TypeError(f"net must be a network such as nets.two_layer gives, got {net!r:.60}")
     leaves = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))
     if not leaves:
         raise TypeError(f"net must have floating-point parameters, got {net!r:.60}")
+    if not jax.tree.leaves(split(net)[0]):
+        raise TypeError(f"net must have trained parameters, all are Frozen in {net!r:.60}")
     if not all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
         raise ValueError("net must have finite parameters, got NaN or infinity among them")
 

@@ -65,13 +65,13 @@ def antisymmetric(net: Any) -> Antisymmetric:
     cancel only up to rounding. The width of the pair is that of one copy.
 
     Args:
-        net: any network with floating-point parameters, of one or several outputs, left as it is.
+        net: any network with trained parameters, of one or several outputs, left as it is.
 
     Returns:
         The pair, called and trained like `net`. Frozen arrays stay frozen in both.
 
     Raises:
-        TypeError, ValueError: net is not a network, or has no or no finite parameters.
+        TypeError, ValueError: net is not a network, or has no trained or no finite parameters.
     """
     check_network(net)
     return Antisymmetric(first=net, second=net)
@@ -85,13 +85,13 @@ def doubled(net: Any) -> Doubled:
     of `net`, so that everything happens twice as fast, `t_here = 2 t_there`.
 
     Args:
-        net: any network with floating-point parameters, of one or several outputs, left as it is.
+        net: any network with trained parameters, of one or several outputs, left as it is.
 
     Returns:
         The pair, called and trained like `net`. Frozen arrays stay frozen in both.
 
     Raises:
-        TypeError, ValueError: net is not a network, or has no or no finite parameters.
+        TypeError, ValueError: net is not a network, or has no trained or no finite parameters.
     """
     check_network(net)
     return Doubled(first=net, second=net)

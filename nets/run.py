@@ -114,14 +114,15 @@ class Run:
         chosen = jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=axis), self.networks)
         return eqx.combine(chosen, split(self.net)[1])
 
-    def kernels(self, x: ArrayLike) -> Float[Any, "*seeds T n1 n1"]:
+    def kernels(self, x: ArrayLike) -> Float[np.ndarray, "..."]:
         """Tangent kernel K(x, x) at every recording, NaN where none was reached.
 
         Args:
             x: points (n1, d), or (n1,) when d = 1.
 
         Returns:
-            (T, n1, n1); (seeds, T, n1, n1) for an ensemble.
+            (T, n1, n1), (T, n1, n1, c, c) for c outputs, as `nets.tangent_kernel` gives them;
+            with the seeds in front for an ensemble.
 
         Raises:
             ValueError, TypeError: networks were not recorded, or bad points.
@@ -129,10 +130,12 @@ class Run:
         points = as_points("x", x)
         check_same_dimension("x", points, self.x)
         nets = [self.net_at(i) for i in range(self.loss.shape[-1])]
+        outputs = self.fitted.shape[self.loss.ndim + 1 :]
+        shape = (len(points), len(points), *outputs, *outputs)
 
         def along(nets: list[Any], loss: np.ndarray) -> np.ndarray:
-            dtype = jax.tree.leaves(eqx.filter(self.net, eqx.is_inexact_array))[0].dtype
-            found = np.full((len(nets), len(points), len(points)), np.nan, dtype)
+            dtype = jax.tree.leaves(split(self.net)[0])[0].dtype
+            found = np.full((len(nets), *shape), np.nan, dtype)
             for i in np.flatnonzero(np.isfinite(loss)):
                 found[i] = tangent_kernel(nets[i], points, points)
             return found

@@ -1,8 +1,8 @@
 """Networks: two-layer ones in both parametrisations, deep and convolutional ones."""
 
+from nets._frozen import Frozen
 from nets.networks.activations import ACTIVATIONS, KINKED
 from nets.networks.cnn import CNN, cnn
-from nets.networks.frozen import Frozen
 from nets.networks.kinks import TwoLayerKinks, two_layer_kinks
 from nets.networks.layers import Convolution, Dense
 from nets.networks.mlp import MLP, mlp

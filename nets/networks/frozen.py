@@ -1,14 +1,5 @@
-"""Arrays of a network that are not trained."""
+"""Arrays of a network that are not trained, by the name that other modules know."""
 
-import equinox as eqx
-from jaxtyping import Array, Float
+from nets._frozen import Frozen
 
-
-class Frozen(eqx.Module):
-    """An array of a network that is no parameter.
-
-    It takes no part in tangent kernels, gradients and distances, and every training leaves it as
-    it is. For networks of one's own: `directions: nets.Frozen`, used as `self.directions.value`.
-    """
-
-    value: Float[Array, "..."]
+__all__ = ["Frozen"]

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nets._checks import Integer, Number, as_positive, as_size, one_of
+from nets._frozen import Frozen
 from nets._keys import check_key
-from nets.networks.frozen import Frozen
 from nets.networks.initial import DISTRIBUTIONS, as_dtype, unit
 from nets.networks.layers import as_batch, matmul
 

@@ -198,6 +198,32 @@ def test_array_of_ones_own_network_may_be_frozen():
     np.testing.assert_allclose(nets.tangent_kernel(net, X, X), np.outer(X[:, 0], X[:, 0]))
 
 
+class OnlyFrozen(eqx.Module):
+    slope: nets.Frozen
+
+    def __call__(self, x):
+        return self.slope.value * jnp.asarray(x)[:, 0]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        nets.antisymmetric,
+        lambda net: nets.tangent_kernel(net, X, X),
+        lambda net: nets.gradient_flow(net, X, X[:, 0], [1.0]),
+    ],
+)
+def test_network_of_frozen_arrays_alone_is_refused(use):
+    with pytest.raises(TypeError, match="net must have trained parameters, all are Frozen in Only"):
+        use(OnlyFrozen(nets.Frozen(jnp.ones(()))))
+
+
+def test_frozen_arrays_must_be_finite():
+    net = eqx.tree_at(lambda net: net.directions.value, draw(True), jnp.full((20, 2), jnp.nan))
+    with pytest.raises(ValueError, match="net must have finite parameters, got NaN"):
+        nets.antisymmetric(net)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_in_is_dtype_out(dtype):
     net = draw(True, dtype=dtype)
