@@ -23,11 +23,15 @@ class Affine(NamedTuple):
 
 
 class Architecture(NamedTuple):
-    """Affine layers with the activation between them, at images (h, w, channels) or points."""
+    """Affine layers with the activation between them, at images (h, w, channels) or points.
+
+    Behind each convolution's activation stands the mean over squares of side pool.
+    """
 
     layers: tuple[Affine, ...]
     activation: Activation
     image: tuple[int, int, int] | None = None
+    pool: int = 1
 
 
 def _affine(layer: Any, kernel: int | None = None) -> Affine:
@@ -64,13 +68,13 @@ def architecture(net: Any) -> Architecture:
     dense = tuple(_affine(layer) for layer in net.layers)
     if isinstance(net, MLP):
         return Architecture(dense, net.activation)
-    if net.pool != 1:
+    if net.pool != 1 and net.pooling != "average":
         raise ValueError(
-            "net must be without max-pooling, pool=1: the largest of several Gaussians is not "
-            f"Gaussian, and no closed form of the kernel is known, got pool={net.pool}"
+            'net must be drawn with pooling="average", or with pool=1: no closed form of the '
+            f"kernel behind max-pooling is known, got pooling={net.pooling!r} and pool={net.pool}"
         )
     convolutions = tuple(_affine(layer, layer.weight.shape[-4]) for layer in net.convolutions)
-    return Architecture(convolutions + dense, net.activation, net.image)
+    return Architecture(convolutions + dense, net.activation, net.image, net.pool)
 
 
 def _two_layer(net: TwoLayer) -> Architecture:

@@ -1,7 +1,9 @@
 """Expectations over two correlated Gaussians, for activations without a closed form."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -63,3 +65,36 @@ def second_moment(activation: Activation, q: Array, *, count: int) -> Array:
     nodes, weights = _nodes(count)
     values = activate(activation, jnp.sqrt(q)[..., None] * nodes) ** 2
     return jnp.sum(weights * values, axis=-1)
+
+
+def by_quadrature(activation: Activation, count: int) -> Callable[[Any], Any]:
+    """The activation as a step from one `neural_tangents.stax.Kernel` to the next."""
+
+    def own(covariance: Any) -> Any:
+        """E sigma(z)^2, or E sigma(z_p) sigma(z_q) of all pairs of pixels of one image."""
+        if covariance.ndim < 5:
+            return second_moment(activation, covariance, count=count)
+        left, right = _variances(covariance)
+        return expectation(activation, left, covariance, right, count=count, slope=False)
+
+    def between(state: Any) -> Any:
+        if state.nngp.ndim < 6:
+            left, right = state.cov1, state.cov2
+        else:
+            left, right = _variances(state.cov1)[0], _variances(state.cov2)[1]
+        variances = left[:, None], state.nngp, right[None]
+        return state.replace(
+            nngp=expectation(activation, *variances, count=count, slope=False),
+            cov1=own(state.cov1),
+            cov2=own(state.cov2),
+            ntk=state.ntk * expectation(activation, *variances, count=count, slope=True),
+            is_gaussian=False,
+        )
+
+    return between
+
+
+def _variances(covariance: Any) -> tuple[Any, Any]:
+    """From (n, h, h, w, w): of the left pixel, (n, h, 1, w, 1), and the right, (n, 1, h, 1, w)."""
+    of_pixels = jnp.einsum("nhhww->nhw", covariance)
+    return of_pixels[:, :, None, :, None], of_pixels[:, None, :, None, :]

@@ -17,10 +17,9 @@ from nets._checks import (
 )
 from nets.asi import Antisymmetric, Doubled
 from nets.kernels.architecture import Affine, Architecture, architecture
-from nets.kernels.gaussian import expectation, second_moment
-from nets.networks.activations import Activation
+from nets.kernels.gaussian import by_quadrature
 
-_TILE_VALUES = 2**20  # numbers of one array (n1, n2, h, w)
+_TILE_VALUES = 2**20  # numbers of one array (n1, n2, h, w), or (n1, n2, h, h, w, w)
 _COUNTS = (64, 128, 256, 512)
 _RESOLVED = 1e-9
 
@@ -39,7 +38,8 @@ def infinite_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[np.ndarray,
         kernel      K_l = f^2 N A[T_(l-1)] + g^2 + u^2 N A[D_(l-1) K_(l-1)],  D_l = E sigma' sigma'
 
     with (z, z') Gaussian of covariance S_l, and K of the last layer is returned (Jacot, Gabriel,
-    Hongler 2018; Arora et al. 2019 for convolutions). f and g are why the scalings have different
+    Hongler 2018; Arora et al. 2019 for convolutions). Average pooling replaces T and D K by their
+    means over the pairs of pixels of two squares. f and g are why the scalings have different
     kernels: the gradient is taken in W and b. The widths stay in as the factors N: where the
     kernel grows with the width ("standard") or shrinks with it ("mean-field"), it is the one at
     the widths of this network, to leading order. In "mean-field" scaling that is only the kernel
@@ -51,8 +51,9 @@ def infinite_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[np.ndarray,
     1e-8 relative for "relu" at points that almost coincide.
 
     Args:
-        net: what nets.two_layer, nets.mlp or nets.cnn without pooling has drawn, Gaussian, or
-            nets.antisymmetric of it, which has the same kernel, or nets.doubled, which has twice.
+        net: what nets.two_layer, nets.mlp or nets.cnn (with average pooling or none) has drawn,
+            Gaussian, or nets.antisymmetric of it, which has the same kernel, or nets.doubled,
+            which has twice.
         x1, x2: points (n1, d) and (n2, d), or (n1,) and (n2,) when d = 1; images lie flat.
 
     Returns:
@@ -108,6 +109,7 @@ def _tiled(
     kernel = _kernel(described, count)
     image = described.image
     pixels = 1 if image is None else image[0] * image[1]
+    pixels = pixels if described.pool == 1 else pixels**2
     side = max(1, int((_TILE_VALUES / pixels) ** 0.5))
     result = np.empty((len(x1), len(x2)))
     for i in range(0, len(x1), side):
@@ -129,15 +131,19 @@ def _kernel(described: Architecture, count: int | None) -> Callable[[Any, Any], 
     if count is None:
         between = stax.serial(_closed_forms()[described.activation]())[2]
     else:
-        between = _numerical(described.activation, count)
+        between = by_quadrature(described.activation, count)
+    square = (described.pool, described.pool)
+    alone = described.pool == 1  # else pixels of different places meet in a mean
 
     def kernel(x1: Any, x2: Any) -> Any:
         first, *others = described.layers
-        state = _linear(stax, first)(x1, x2, diagonal_batch=True, diagonal_spatial=True)
+        state = _linear(stax, first)(x1, x2, diagonal_batch=True, diagonal_spatial=alone)
         state = _affine(first, state)
         flat = first.kernel is None
         for layer in others:
             state = between(state)
+            if not flat and not alone:
+                state = stax.AvgPool(square, strides=square, padding="VALID")[2](state)
             if layer.kernel is None and not flat:
                 state, flat = stax.Flatten()[2](state), True
             state = _affine(layer, _linear(stax, layer)(state))
@@ -168,19 +174,3 @@ def _affine(layer: Affine, state: Any) -> Any:
         cov2=spread(state.cov2),
         ntk=own * state.nngp + layer.bias_factor**2 + through * (state.ntk - state.nngp),
     )
-
-
-def _numerical(activation: Activation, count: int) -> Step:
-    """The activation, by the trapezoidal rule."""
-
-    def between(state: Any) -> Any:
-        variances = state.cov1[:, None], state.nngp, state.cov2[None]
-        return state.replace(
-            nngp=expectation(activation, *variances, count=count, slope=False),
-            cov1=second_moment(activation, state.cov1, count=count),
-            cov2=second_moment(activation, state.cov2, count=count),
-            ntk=state.ntk * expectation(activation, *variances, count=count, slope=True),
-            is_gaussian=False,
-        )
-
-    return between

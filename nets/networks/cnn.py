@@ -9,16 +9,18 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nets._checks import Integer, as_inputs, as_size
+from nets._checks import Integer, as_inputs, as_size, one_of
 from nets._keys import check_key
 from nets.networks.activations import Activation, activate, as_activation
 from nets.networks.initial import Deviations
 from nets.networks.layers import Convolution, Dense, Recipe, as_outputs
 from nets.networks.mlp import as_sizes
 
+POOLINGS = ("max", "average")
+
 
 class CNN(eqx.Module):
-    """Convolution, activation, max-pooling, repeated; then dense layers. All of it is trained."""
+    """Convolution, activation, pooling, repeated; then dense layers. All of it is trained."""
 
     convolutions: tuple[Convolution, ...]
     layers: tuple[Dense, ...]
@@ -27,6 +29,7 @@ class CNN(eqx.Module):
     activation: Activation = eqx.field(static=True)
     scaling: str = eqx.field(static=True)
     distribution: str = eqx.field(static=True)
+    pooling: str = eqx.field(static=True, default="max")
 
     def __call__(self, x: Any) -> Float[Array, "n ..."]:
         """Outputs (n,), or (n, c) for c of them, at images (n, h, w, channels), flat or not.
@@ -44,21 +47,21 @@ class CNN(eqx.Module):
             )
         values = values.reshape(-1, *self.image)
         for convolution in self.convolutions:
-            values = max_pool(activate(self.activation, convolution(values)), self.pool)
+            values = pooled(activate(self.activation, convolution(values)), self.pool, self.pooling)
         values = values.reshape(len(values), math.prod(values.shape[1:]))
         for layer in self.layers[:-1]:
             values = activate(self.activation, layer(values))
         return as_outputs(self.layers[-1](values))
 
 
-def max_pool(x: Float[Array, "n h w c"], size: int) -> Float[Array, "n h2 w2 c"]:
-    """Largest value in each square of `size`; rows and columns that fill none are left out."""
+def pooled(x: Float[Array, "n h w c"], size: int, pooling: str) -> Float[Array, "n h2 w2 c"]:
+    """Largest value or mean of each square of `size`; what fills no square is left out."""
     count, height, width, channels = x.shape
     rows, columns = height // size, width // size
     squares = x[:, : rows * size, : columns * size].reshape(
         count, rows, size, columns, size, channels
     )
-    return squares.max(axis=(2, 4))
+    return squares.max(axis=(2, 4)) if pooling == "max" else squares.mean(axis=(2, 4))
 
 
 def _chain(
@@ -91,6 +94,7 @@ def cnn(
     channels: Sequence[Integer] = (32, 64),
     kernel_size: Integer = 3,
     pool: Integer = 2,
+    pooling: str = "max",
     dense: Sequence[Integer] = (128,),
     outputs: Integer = 1,
     activation: Activation = "relu",
@@ -101,7 +105,7 @@ def cnn(
     dtype: Any = None,
 ) -> CNN:
     """Draw a convolutional network: for each entry of channels a convolution, the activation and
-    max-pooling, then dense layers with the activation between them.
+    pooling, then dense layers with the activation between them.
 
     Convolutions have stride 1 and no padding (they take away kernel_size - 1 rows and columns);
     pooling is over squares that do not overlap, and leaves out what fills no square. Scalings and
@@ -114,6 +118,7 @@ def cnn(
         channels: channels behind each convolution.
         kernel_size: side of the convolutions' square kernels.
         pool: side of the squares that are pooled; 1 for no pooling.
+        pooling: "max" or "average"; `nets.infinite_kernel` knows the limit of "average" alone.
         dense: widths of the hidden dense layers; may be empty.
         outputs: number of outputs.
         activation, scaling, distribution, dtype: as for `nets.mlp`.
@@ -134,6 +139,7 @@ def cnn(
         raise ValueError(f"image must be (h, w, channels), got {image!r}")
     hidden = as_sizes("channels", channels, least=1)
     kernel_size, pool = as_size("kernel_size", kernel_size), as_size("pool", pool)
+    one_of("pooling", pooling, POOLINGS)
     shapes, left = _chain(sizes, hidden, kernel_size, pool)
     widths = (left, *as_sizes("dense", dense, least=0), as_size("outputs", outputs))
     recipe = Recipe(scaling, distribution, dtype)
@@ -154,4 +160,5 @@ def cnn(
         activation=chosen,
         scaling=recipe.scaling,
         distribution=distribution,
+        pooling=pooling,
     )

@@ -204,13 +204,6 @@ def test_empirical_kernels_approach_the_infinite_one_at_every_depth(depth, activ
 X = np.linspace(-1, 1, 3)
 
 
-def test_max_pooling_has_no_kernel():
-    with pytest.raises(ValueError, match=r"net must be without max-pooling, pool=1: .*got pool=2"):
-        nets.infinite_kernel(
-            images(KEY, 3, pool=2, kernel_size=1), np.ones((1, 40)), np.ones((1, 40))
-        )
-
-
 def test_points_of_another_dimension():
     with pytest.raises(ValueError, match="x2 must have points of dimension 1"):
         nets.infinite_kernel(two_layer("relu", 1), X, np.ones((2, 2)))

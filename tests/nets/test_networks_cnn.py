@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 
 import nets
 from nets._problem import split
-from nets.networks.cnn import max_pool
+from nets.networks.cnn import pooled as pool_of
 
 KEY = jax.random.key(0)
 IMAGE = (9, 8, 2)
@@ -37,24 +37,33 @@ def convolved(image, weight, bias):
     return result
 
 
-def pooled(image, size):
+def pooled(image, size, summary):
     rows, columns = image.shape[0] // size, image.shape[1] // size
     result = np.zeros((rows, columns, image.shape[2]))
     for p in range(rows):
         for q in range(columns):
             for c in range(image.shape[2]):
                 square = image[p * size : (p + 1) * size, q * size : (q + 1) * size, c]
-                result[p, q, c] = max(square.ravel())
+                result[p, q, c] = summary(square.ravel())
     return result
 
 
-@pytest.mark.parametrize("pool", [1, 2])
-@pytest.mark.parametrize("scaling", ["standard", "ntk", "mean-field"])
-def test_output_is_that_of_explicit_loops(scaling, pool):
+@pytest.mark.parametrize(
+    ("scaling", "pool", "pooling"),
+    [
+        ("standard", 1, "max"),
+        ("standard", 2, "max"),
+        ("ntk", 1, "average"),
+        ("ntk", 2, "average"),
+        ("mean-field", 2, "max"),
+    ],
+)
+def test_output_is_that_of_explicit_loops(scaling, pool, pooling):
     net = nets.cnn(
         KEY,
         **SMALL,
         pool=pool,
+        pooling=pooling,
         activation="tanh",
         scaling=scaling,
         weight_std=WEIGHTS,
@@ -72,7 +81,8 @@ def test_output_is_that_of_explicit_loops(scaling, pool):
     expected = []
     for image in X:
         for weight, bias in layers[:2]:
-            image = pooled(np.tanh(convolved(image, weight, bias)), pool)
+            summary = {"max": max, "average": np.mean}[pooling]
+            image = pooled(np.tanh(convolved(image, weight, bias)), pool, summary)
         hidden = np.tanh(image.ravel() @ layers[2][0] + layers[2][1])
         expected.append(hidden @ layers[3][0] + layers[3][1])
     np.testing.assert_allclose(net(X), expected, rtol=1e-11)
@@ -135,7 +145,7 @@ def test_image_moved_by_a_pooling_square_moves_what_is_pooled():
     net = nets.cnn(KEY, image=(8, 8, 1), channels=(3,), kernel_size=3, pool=2)
     dot = np.zeros((2, 8, 8, 1))
     dot[0, 3, 3], dot[1, 5, 3] = 1.0, 1.0
-    one, other = max_pool(net.convolutions[0](jnp.asarray(dot)), 2)
+    one, other = pool_of(net.convolutions[0](jnp.asarray(dot)), 2, "max")
     np.testing.assert_allclose(other[1:], one[:-1], rtol=1e-12)
     assert np.abs(other - one).max() > 0.1
 
@@ -153,6 +163,12 @@ def test_dtype_in_is_dtype_out(dtype):
     assert net(X).shape == (3,)
     flat = X.reshape(3, -1)
     assert nets.tangent_kernel(net, flat, flat).dtype == dtype
+
+
+def test_average_over_squares_of_one_pixel_is_no_pooling():
+    options = {**SMALL, "pool": 1}
+    nets_of_both = [nets.cnn(KEY, **options, pooling=word) for word in ("max", "average")]
+    np.testing.assert_array_equal(*(net(X) for net in nets_of_both))
 
 
 def test_network_without_hidden_dense_layers():
@@ -180,6 +196,8 @@ def test_network_is_trained_by_gradient_flow():
         ({"dense": (0,)}, ValueError, r"dense\[0\] must be at least 1, got 0"),
         ({"outputs": 0}, ValueError, "outputs must be at least 1, got 0"),
         ({"pool": 0}, ValueError, "pool must be at least 1, got 0"),
+        ({"pooling": "mean"}, ValueError, "pooling must be one of 'max', 'average', got 'mean'"),
+        ({"pooling": 2}, TypeError, "pooling"),
         ({"kernel_size": 11}, ValueError, "kernel_size must fit .* 0, 10 x 10, got 11"),
         ({"kernel_size": 4}, ValueError, "kernel_size must fit .* convolution 1, 3 x 3, got 4"),
         ({"pool": 9}, ValueError, "pool must leave something .* convolution 0, 8 x 8, got 9"),
