@@ -142,6 +142,24 @@ def _to_recording(problem: Problem, state: State, end: Array) -> tuple[State, Re
     return after, recording
 
 
+def shapes(problem: Problem, state: State) -> Recording:
+    """Shapes and dtypes of one recording."""
+    return eqx.filter_eval_shape(_to_recording, problem, state, state.step)[1]
+
+
+def only_steps(before: State, after: State) -> State:
+    """`after` without what its last recording changed; both must be finite."""
+    return State(
+        after.step,
+        after.parameters,
+        after.memory,
+        before.objective,
+        before.good,
+        before.good_step,
+        before.finite,
+    )
+
+
 @eqx.filter_jit
 def advance(
     problem: Problem, state: State, ends: Int[Array, " R"], count: Int[Array, ""]
@@ -159,7 +177,7 @@ def advance(
         recordings = jax.tree.map(lambda rows, row: rows.at[i].set(row), recordings, recording)
         return eqx.filter(after, eqx.is_array), recordings
 
-    shapes = eqx.filter_eval_shape(_to_recording, problem, state, ends[0])[1]
-    empty = jax.tree.map(lambda leaf: jnp.zeros((len(ends), *leaf.shape), leaf.dtype), shapes)
+    row = shapes(problem, state)
+    empty = jax.tree.map(lambda leaf: jnp.zeros((len(ends), *leaf.shape), leaf.dtype), row)
     arrays, recordings = jax.lax.fori_loop(0, count, body, (arrays, empty))
     return eqx.combine(arrays, rest), recordings

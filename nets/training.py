@@ -1,5 +1,6 @@
 """Training with an optimiser, step by step."""
 
+import os
 from typing import Any
 
 import equinox as eqx
@@ -7,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from tqdm import tqdm
 
+from nets._checkpoint import Checkpoint, program
 from nets._checks import (
     ArrayLike,
     Integer,
@@ -20,16 +21,15 @@ from nets._checks import (
     check_same_dimension,
     one_of,
 )
+from nets._following import follow
 from nets._fourier import Fourier, FourierStages
 from nets._keys import check_key
-from nets._loop import Batches, Problem, Recording, State, advance, begin
+from nets._loop import Batches, Problem, State, begin
 from nets._problem import split
 from nets.losses import Weighted, as_objective, scaled
 from nets.run import Run, Status
 
 _RECORDS = ("outputs", "networks")
-_BLOCK = 32
-"""Recordings of one call of the device; a call costs as much as tens of small steps."""
 _MOST = np.iinfo(np.int32).max
 
 
@@ -49,6 +49,7 @@ def train(
     lazy_scale: Number = 1.0,
     progress: bool = False,
     throw: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Train by gradient descent, stochastic gradient descent, Adam, or any other optimiser.
 
@@ -86,6 +87,13 @@ def train(
         progress: show a bar, one unit a recording.
         throw: raise when the loss is no longer finite; otherwise `run.status.reason` tells,
             recordings from then on are NaN, and `run.net` is the network of the last good one.
+        checkpoint: path of a file that is written about every ten seconds and at the end; the
+            same call with the same file goes on from there, on the same machine with the same
+            numbers bit for bit (on a GPU if XLA_FLAGS has `--xla_gpu_deterministic_ops=true`).
+            After a run that came to its end it returns at once what that run returned, or raises
+            what it raised; delete the file to train again. Each run needs a path of its own, and
+            the file of another is refused: networks, losses and optimisers are compared by their
+            arrays and by the program that JAX makes of them, with every number in it.
 
     Returns:
         A Run with `steps` (T,) in place of `ts`, `fitted` (T, n) or (T, n, c), `probe`, and
@@ -93,7 +101,9 @@ def train(
         `run.net` is the network after the last step.
 
     Raises:
-        ValueError, TypeError: bad data, network or option; a loss that does not fit the outputs.
+        ValueError, TypeError: bad data, network or option; a loss that does not fit the outputs; a
+            checkpoint of another run, of another version of JAX or kind of device, or a damaged
+            one; one in a folder that cannot be written to.
         RuntimeError: (throw) the loss is not finite.
     """
     check_network(net)
@@ -124,7 +134,23 @@ def train(
         keep=record == "networks",
     )
     state = begin(problem, parameters, scaled(objective, alpha, outputs.dtype))
-    state, noted = _follow(problem, state, at, last, progress)
+    saved = None
+    if checkpoint is not None:
+        given = {
+            "x": points,
+            "y": np.asarray(y),
+            "probe": extra,
+            "steps": last,
+            "record_at": at,
+            "batch_size": None if batches is None else batches.size,
+            "key": None if batches is None else batches.key,
+            "lazy_scale": alpha,
+            "record": record,
+        }
+        saved = Checkpoint(
+            checkpoint, "nets.train", given | _programs(net, problem, state, outputs)
+        )
+    state, noted = follow(problem, state, at, last, progress, saved)
     reason = "completed" if state.finite else f"the loss is not finite at step {state.step}"
     if throw and not state.finite:
         raise RuntimeError(
@@ -154,29 +180,28 @@ def train(
     )
 
 
-def _follow(
-    problem: Problem, state: State, at: np.ndarray, last: int, progress: bool
-) -> tuple[State, Recording]:
-    """All steps, and the recordings `at`, stacked."""
-    ends = at if at[-1] == last else np.append(at, last)
-    # one by one where the bar moves, and where a row is a whole network
-    block = 1 if progress or problem.keep or len(ends) == 1 else _BLOCK
-    parts: list[Recording] = []
-    with tqdm(total=len(at), disable=not progress, desc="training", unit="recording") as bar:
-        for first in range(0, len(ends), block):
-            chunk = ends[first : first + block]
-            padded = jnp.asarray(np.resize(chunk, block), jnp.int32)
-            count = jnp.asarray(len(chunk), jnp.int32)
-            state, recordings = advance(problem, state, padded, count)
-            parts.append(recordings)
-            if progress:  # else nothing waits: the host runs ahead of the device
-                jax.block_until_ready(recordings.loss)
-                bar.update(min(len(chunk), len(at) - first))
-    return state, jax.tree.map(lambda *leaves: _joined(leaves, len(at)), *parts)
+def _programs(net: Any, problem: Problem, state: State, outputs: jax.Array) -> dict[str, Any]:
+    """The network, the loss and the optimiser: their arrays, and what they do."""
+    arrays, rest = eqx.partition(net, eqx.is_array)
+    numbers, words = eqx.partition(state.objective, eqx.is_array)
 
+    def evaluate(arrays: Any, x: Any) -> Any:
+        return eqx.combine(arrays, rest)(x)
 
-def _joined(parts: tuple[jax.Array, ...], count: int) -> jax.Array:
-    return (parts[0] if len(parts) == 1 else jnp.concatenate(parts))[:count]
+    def loss(numbers: Any, outputs: Any, t: Any) -> Any:
+        objective = eqx.combine(numbers, words)
+        return objective.value(outputs, t), objective.gradient(outputs, t)
+
+    zero = jnp.zeros((), outputs.dtype)
+    update = problem.optimizer.update
+    return {
+        "network": (arrays, program(evaluate, arrays, problem.x)),
+        "loss": (numbers, program(loss, numbers, outputs, zero)),
+        "optimizer": (
+            state.memory,
+            program(update, state.parameters, state.memory, state.parameters),
+        ),
+    }
 
 
 def _outputs(net: Any, points: np.ndarray) -> jax.Array:
