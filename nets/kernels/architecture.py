@@ -55,8 +55,9 @@ def architecture(net: Any) -> Architecture:
     """
     if not isinstance(net, TwoLayer | MLP | CNN):
         raise TypeError(
-            "net must be drawn by nets.two_layer, nets.mlp or nets.cnn, or be nets.antisymmetric "
-            f"or nets.doubled of one, for its infinite-width kernel to be known, got {net!r:.60}"
+            "net must be drawn by nets.two_layer, nets.two_layer_kinks, nets.mlp or nets.cnn, or "
+            "be nets.antisymmetric or nets.doubled of one, for its infinite-width kernel to be "
+            f"known, got {net!r:.60}"
         )
     if isinstance(net, TwoLayer):
         return _two_layer(net)

@@ -1,4 +1,4 @@
-"""The tangent kernel of infinitely wide networks, by neural-tangents."""
+"""The tangent kernel of infinitely wide networks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +18,8 @@ from nets._checks import (
 from nets.asi import Antisymmetric, Doubled
 from nets.kernels.architecture import Affine, Architecture, architecture
 from nets.kernels.gaussian import by_quadrature
+from nets.kernels.kinks import kinks_kernel
+from nets.networks import TwoLayerKinks
 
 _TILE_VALUES = 2**20  # numbers of one array (n1, n2, h, w), or (n1, n2, h, h, w, w)
 _COUNTS = (64, 128, 256, 512)
@@ -50,10 +52,14 @@ def infinite_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[np.ndarray,
     two of its grids agree to 1e-9. Equal to the closed forms to about 1e-11, but no better than
     1e-8 relative for "relu" at points that almost coincide.
 
+    The kernel of `nets.two_layer_kinks` is the mean over w, r and l of the products of the
+    gradients, in closed form but for the directions `r/|r|`, which are averaged by Gauss-Legendre
+    rules until two of them agree to 1e-9; neural-tangents is not needed.
+
     Args:
         net: what nets.two_layer, nets.mlp or nets.cnn (with average pooling or none) has drawn,
-            Gaussian, or nets.antisymmetric of it, which has the same kernel, or nets.doubled,
-            which has twice.
+            Gaussian, or nets.two_layer_kinks; or nets.antisymmetric of it, which has the same
+            kernel, or nets.doubled, which has twice.
         x1, x2: points (n1, d) and (n2, d), or (n1,) and (n2,) when d = 1; images lie flat.
 
     Returns:
@@ -64,7 +70,8 @@ def infinite_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[np.ndarray,
         ImportError: neural-tangents is missing, with what to type.
         RuntimeError: JAX is not set to float64.
         ValueError, TypeError: bad points, a network of another kind, max-pooling, parameters that
-            were not Gaussian, or an activation that is too rough for the trapezoidal rule.
+            were not Gaussian, an activation that is too rough for the trapezoidal rule, or points
+            further out than uniform kinks are.
     """
     require_float64("nets.infinite_kernel")
     check_network(net)
@@ -74,8 +81,10 @@ def infinite_kernel(net: Any, x1: ArrayLike, x2: ArrayLike) -> Float[np.ndarray,
     factor = 1.0
     while isinstance(net, Antisymmetric | Doubled):
         factor, net = factor * (2.0 if isinstance(net, Doubled) else 1.0), net.first
-    described = architecture(net)
     points1, points2 = (points.astype(np.float64) for points in (points1, points2))
+    if isinstance(net, TwoLayerKinks):
+        return factor * kinks_kernel(net, points1, points2)
+    described = architecture(net)
     if described.activation in _closed_forms():
         return factor * _tiled(described, None, points1, points2)
     coarse = _tiled(described, _COUNTS[0], points1, points2)
