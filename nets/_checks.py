@@ -165,21 +165,6 @@ def check_outputs(net: Any, points: np.ndarray) -> None:
         )
 
 
-def as_problem(
-    what: str, net: Any, x: ArrayLike, y: ArrayLike, ts: ArrayLike, probe: ArrayLike | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-    """Points (n, d), values (n,), times (T,) and probe points (m, d) of a flow of `net`."""
-    require_float64(what)
-    check_network(net)
-    points = as_points("x", x)
-    check_outputs(net, points)
-    values, times = as_values("y", y, len(points)), as_times(ts)
-    extra = None if probe is None else as_points("probe", probe)
-    if extra is not None:
-        check_same_dimension("probe", extra, points)
-    return points, values, times, extra
-
-
 def require_float64(what: str) -> None:
     """The time integration resolves condition numbers of 1e6 and more: float32 cannot."""
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]

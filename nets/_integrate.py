@@ -12,11 +12,8 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
-from nets._problem import LeastSquares
 from nets.chebyshev import Chebyshev
 from nets.exponential import ExponentialMidpoint
-
-Solver = Chebyshev | ExponentialMidpoint
 
 _MAX_ATTEMPTS = 1_000_000
 _GROWTH, _SHRINKAGE, _CAUTION = 10.0, 0.1, 0.8
@@ -24,32 +21,65 @@ _ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 @dataclass
-class Result:
-    """What the integration found, in the units of the network's own outputs."""
+class Course:
+    """How far the integration is, and what it found, in the units of the network's own outputs.
+
+    It goes on from here with the same numbers.
+    """
 
     fitted: np.ndarray
     probe: np.ndarray | None
     theta: Any
+    state: Any = None
+    """The solver's; None before the first step."""
     networks: list[Any] = field(default_factory=list)
-    reason: str = "completed"
+    done: int = 0
+    """Recordings so far."""
     time: float = 0.0
+    step: float = 0.0
+    """The next one."""
+    shortest: float = 0.0
+    """The first step; those far below it, after failures, tell of trouble."""
+    scale: float = 1.0
+    after_failure: bool = False
+    reason: str = "completed"
     steps: int = 0
     rejected: int = 0
-    gradients: int = 0
+    gradients: int | float = 0
     jacobians: int = 0
     spectral_radius: float = float("nan")
 
 
+def counts_its_cost(solver: Any) -> bool:
+    """Whether the solver's state has gradients, Jacobians and the spectral radius."""
+    return isinstance(solver, Chebyshev | ExponentialMidpoint)
+
+
+def evaluations(solver: Any) -> int | float:
+    """Vector fields of a step of an explicit Runge-Kutta method of diffrax; else NaN."""
+    if not isinstance(solver, diffrax.AbstractERK):
+        return float("nan")
+    tableau = solver.tableau
+    return len(tableau.c) + (0 if tableau.fsal else 1)
+
+
 @eqx.filter_jit
-def _begin(solver: Solver, problem: LeastSquares, theta: Any, end: Array) -> Any:
+def _begin(solver: Any, problem: Any, theta: Any, end: Array) -> tuple[Any, Array, Array, Array]:
+    """The solver's state at t = 0, the spectral radius, size and speed of the outputs there."""
     term = diffrax.ODETerm(cast(Any, problem))
-    return solver.init(term, jnp.zeros(()), end, theta, None)
+    zero = jnp.zeros(())
+    state = measured = solver.init(term, zero, end, theta, None)
+    if not counts_its_cost(solver):
+        measured = Chebyshev().init(term, zero, end, theta, None)
+    found = jax.jvp(problem.outputs, (theta,), (term.vf(zero, theta, None),))
+    size, speed = (jnp.sqrt(jnp.mean(value**2)) for value in found)
+    return state, measured.spectral_radius, size, speed
 
 
 @eqx.filter_jit
 def _attempt(
-    solver: Solver,
-    problem: LeastSquares,
+    solver: Any,
+    problem: Any,
     theta: Any,
     start: Array,
     end: Array,
@@ -58,11 +88,14 @@ def _attempt(
 ) -> tuple[Any, Any, Any, Array]:
     """One step; its error estimate as the root mean square of what it does to the outputs."""
     term = diffrax.ODETerm(cast(Any, problem))
-    after, error, dense, state, _ = solver.step(term, start, end, theta, None, state, after_failure)
+    after, error, dense, state, result = solver.step(
+        term, start, end, theta, None, state, after_failure
+    )
     outputs, shift = jax.jvp(problem.outputs, (after,), (error,))
     size = jnp.sqrt(jnp.mean(shift**2))
     within = solver.interpolation_cls(t0=start, t1=end, **dense)
-    return after, within, state, jnp.where(jnp.isfinite(outputs).all(), size, jnp.inf)
+    good = jnp.isfinite(outputs).all() & diffrax.is_successful(result)
+    return after, within, state, jnp.where(good, size, jnp.inf)
 
 
 @eqx.filter_jit
@@ -71,124 +104,137 @@ def _theta_at(within: Any, time: Array) -> Any:
 
 
 @eqx.filter_jit
-def _outputs(problem: LeastSquares, theta: Any, probe: Array | None) -> tuple[Array, Array | None]:
-    return problem.outputs(theta), None if probe is None else problem.outputs_at(theta, probe)
+def _outputs(problem: Any, theta: Any) -> tuple[Array, Array | None]:
+    return problem.outputs(theta), problem.probed(theta)
 
 
 def integrate(
-    solver: Solver,
-    problem: LeastSquares,
+    solver: Any,
+    problem: Any,
     theta: Any,
     ts: np.ndarray,
     *,
     tolerance: float,
     scale: float,
-    probe: Array | None,
     keep: bool,
     progress: bool,
-) -> Result:
+) -> Course:
     """Follow theta from t = 0 through all times ts.
 
-    A step is accepted when the root mean square of its error estimate, carried to the outputs, is
-    at most tolerance * scale (scale 0: that of the initial outputs). The next step is
-    0.8 (tolerance / error)^(1/p) times as long, p the order of the estimate, between a tenth and
-    ten times; predicting from two errors was seen to reject more and to gain nothing.
+    `problem` is the vector field, with `outputs(theta)`, `probed(theta)` and, to keep networks,
+    `parameters(theta)`. A step is accepted when the root mean square of its error estimate,
+    carried to the outputs, is at most tolerance * scale (scale 0: that of the initial outputs). The
+    next step is 0.8 (tolerance / error)^(1/p) times as long, p the order of the estimate, between
+    a tenth and ten times; predicting from two errors was seen to reject more and to gain nothing.
     """
-    result = Result(
-        fitted=np.full((len(ts), len(problem.target)), np.nan),
-        probe=None if probe is None else np.full((len(ts), len(probe)), np.nan),
+    inside, outside = jax.eval_shape(lambda theta: _outputs(problem, theta), theta)
+    course = Course(
+        fitted=np.full((len(ts), *inside.shape), np.nan),
+        probe=None if outside is None else np.full((len(ts), *outside.shape), np.nan),
         theta=theta,
+        scale=scale,
     )
-
-    def note(i: int, theta: Any) -> None:
-        inside, outside = _outputs(problem, theta, probe)
-        result.fitted[i] = inside
-        if result.probe is not None and outside is not None:
-            result.probe[i] = outside
-        if keep:
-            result.networks.append(problem.parameters(theta))
-
     with tqdm(total=len(ts), disable=not progress, desc="gradient flow", unit="time") as bar:
-        done = int(np.searchsorted(ts, 0.0, side="right"))
-        for i in range(done):
-            note(i, theta)
+
+        def note(theta: Any) -> None:
+            i = course.done
+            inside, outside = _outputs(problem, theta)
+            course.fitted[i] = inside
+            if course.probe is not None and outside is not None:
+                course.probe[i] = outside
+            if keep:
+                course.networks.append(problem.parameters(theta))
+            course.done += 1
             bar.update()
-        if done < len(ts):
-            _run(solver, problem, ts, done, tolerance, scale, result, note, bar)
+
+        while course.done < len(ts) and ts[course.done] <= 0:
+            note(theta)
+        if course.done < len(ts) and _start(solver, problem, float(ts[-1]), course):
+            _run(solver, problem, ts, tolerance, course, note)
     if keep:
         missing = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), problem.parameters(theta))
-        result.networks += [missing] * (len(ts) - len(result.networks))
-    return result
+        course.networks += [missing] * (len(ts) - len(course.networks))
+    return course
 
 
-def _cost(state: Any) -> tuple[Array, Array]:
-    return state.gradients, state.jacobians
+def _start(solver: Any, problem: Any, last: float, course: Course) -> bool:
+    """The solver's state and the first step; False where nothing can be begun."""
+    course.state, *found = _begin(solver, problem, course.theta, jnp.asarray(last))
+    radius, size, speed = (float(value) for value in found)
+    if counts_its_cost(solver):
+        course.gradients = int(course.state.gradients)
+        course.jacobians = int(course.state.jacobians)
+    if not (np.isfinite(size) and np.isfinite(radius)):
+        course.reason = "the output or the tangent kernel is not finite at t = 0"
+        return False
+    course.scale = course.scale or size or 1.0
+    # where a loss has no curvature yet, its slope says how far to go
+    rate = max(radius, speed / course.scale, 1 / last)
+    course.step = course.shortest = 1 / rate
+    course.spectral_radius = radius
+    return True
 
 
 def _run(
-    solver: Solver,
-    problem: LeastSquares,
+    solver: Any,
+    problem: Any,
     ts: np.ndarray,
-    done: int,
     tolerance: float,
-    scale: float,
-    result: Result,
-    note: Callable[[int, Any], None],
-    bar: Any,
+    course: Course,
+    note: Callable[[Any], None],
 ) -> None:
-    """The steps; fills in `result` and calls `note` for every time that is reached."""
+    """The steps; calls `note` for every time that is reached."""
     last = float(ts[-1])
-    state = _begin(solver, problem, result.theta, jnp.asarray(last))
-    spent = jax.device_get(_cost(state))
-    result.gradients, result.jacobians = (int(count) for count in spent)
-    outputs, _ = _outputs(problem, result.theta, None)
-    scale = scale or float(jnp.sqrt(jnp.mean(outputs**2))) or 1.0
-    radius = float(state.spectral_radius)
-    if not (np.isfinite(outputs).all() and np.isfinite(radius)):
-        result.reason = "the output or the tangent kernel is not finite at t = 0"
-        return
-    power = 1 / solver.error_order(None)
-    step = shortest = 1 / radius if radius > 0 else last
-    after_failure = False
-    while done < len(ts):
-        end = min(result.time + step, last)
-        if not after_failure and last - end <= _ROUNDING * last:
+    power = 1 / solver.error_order(diffrax.ODETerm(problem))
+    while course.done < len(ts):
+        end = min(course.time + course.step, last)
+        if not course.after_failure and last - end <= _ROUNDING * last:
             end = last  # rather than leave a step as short as rounding
         # only a step shortened by failures tells of trouble, not one cut off by the last time
-        if end == result.time or (after_failure and step < 1e-8 * shortest):
-            result.reason = f"steps of {step:.3g} still miss the tolerance or are not finite"
+        if end == course.time or (course.after_failure and course.step < 1e-8 * course.shortest):
+            course.reason = f"steps of {course.step:.3g} still miss the tolerance or are not finite"
             return
-        if result.steps + result.rejected >= _MAX_ATTEMPTS:
-            result.reason = f"{_MAX_ATTEMPTS} steps were not enough"
+        if course.steps + course.rejected >= _MAX_ATTEMPTS:
+            course.reason = f"{_MAX_ATTEMPTS} steps were not enough"
             return
-        step = end - result.time
-        theta, within, next_state, size = _attempt(
+        course.step = end - course.time
+        theta, within, state, size = _attempt(
             solver,
             problem,
-            result.theta,
-            jnp.asarray(result.time),
+            course.theta,
+            jnp.asarray(course.time),
             jnp.asarray(end),
-            state,
-            jnp.asarray(after_failure),
+            course.state,
+            jnp.asarray(course.after_failure),
         )
-        size, radius, *after = jax.device_get(
-            (size, next_state.spectral_radius, *_cost(next_state))
-        )
-        error = float(size) / (tolerance * scale)
-        result.gradients += int(after[0] - spent[0])
-        result.jacobians += int(after[1] - spent[1])
+        radius = _count(solver, course, state)
+        error = float(size) / (tolerance * course.scale)
         if not error <= 1:
-            after_failure = True
-            result.rejected += 1
-            step *= max(_SHRINKAGE, _CAUTION * error**-power) if np.isfinite(error) else _SHRINKAGE
+            course.after_failure = True
+            course.rejected += 1
+            shrinkage = _CAUTION * error**-power if np.isfinite(error) else 0.0
+            course.step *= max(_SHRINKAGE, shrinkage)
             continue
-        while done < len(ts) and ts[done] <= end:
-            note(done, theta if ts[done] == end else _theta_at(within, jnp.asarray(ts[done])))
-            done += 1
-            bar.update()
-        result.theta, result.time, state, spent = theta, end, next_state, after
-        result.spectral_radius = float(radius)
-        result.steps += 1
+        while course.done < len(ts) and ts[course.done] <= end:
+            time = ts[course.done]
+            note(theta if time == end else _theta_at(within, jnp.asarray(time)))
+        course.theta, course.time, course.state = theta, end, state
+        course.spectral_radius = radius
+        course.steps += 1
+        course.after_failure = False
         growth = _CAUTION * max(error, 1e-12) ** -power
-        after_failure = False
-        step *= min(_GROWTH, max(_SHRINKAGE, growth))
+        course.step *= min(_GROWTH, max(_SHRINKAGE, growth))
+
+
+def _count(solver: Any, course: Course, state: Any) -> float:
+    """Add what an attempt cost, accepted or not; the spectral radius."""
+    if not counts_its_cost(solver):
+        course.gradients += evaluations(solver)
+        return course.spectral_radius
+    names = ("gradients", "jacobians")
+    before = [getattr(course.state, name) for name in names]
+    after = [getattr(state, name) for name in names]
+    *counts, radius = jax.device_get((*before, *after, state.spectral_radius))
+    course.gradients += int(counts[2] - counts[0])
+    course.jacobians += int(counts[3] - counts[1])
+    return float(radius)

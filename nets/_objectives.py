@@ -41,6 +41,11 @@ class Objective(eqx.Module):
         """
         raise NotImplementedError
 
+    @property
+    def diagonal(self) -> bool:
+        """Whether no two outputs share a term of L, so that d^2L/dh^2 is diagonal."""
+        return False
+
     def batch(self, rows: Int[Array, " b"], inside: Bool[Array, " b"]) -> "Objective":
         """The same loss of the samples `rows`, a mean over those that are `inside`."""
         raise NotImplementedError
@@ -64,6 +69,11 @@ class Pointwise(Objective):
     second: Elementwise
     rho: Weights = None
     chi: Weights = None
+
+    @property
+    def diagonal(self) -> bool:
+        """Each residual has its own term."""
+        return True
 
     def _residual(self, outputs: Array) -> Array:
         residual = outputs - self.target
@@ -103,6 +113,11 @@ class CrossEntropy(Objective):
     target: Outputs
     """Probabilities (n, c) of the classes, or (n,) of the second of two."""
     rho: Weights = None
+
+    @property
+    def diagonal(self) -> bool:
+        """The classes of a sample share the normalisation of their probabilities."""
+        return self.target.ndim == 1
 
     def _weighted(self, values: Array) -> Array:
         if self.rho is not None:
@@ -214,6 +229,11 @@ class Lazy(Objective):
 
     objective: Objective
     alpha: Float[Array, ""]
+
+    @property
+    def diagonal(self) -> bool:
+        """As the loss within."""
+        return self.objective.diagonal
 
     def value(self, outputs: Outputs, t: Any) -> Array:
         """`L(alpha f)/alpha^2`."""

@@ -9,15 +9,37 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nets._problem import LeastSquares
+from nets._objectives import Objective
+
+_FLOOR = 1e-10
+"""Least curvature beside the largest one; see `root_of_curvature`."""
+_HIGHEST = jax.lax.Precision.HIGHEST
 
 
 class Linearisation(eqx.Module):
-    """Outputs near one theta: residual r, and K/n = V diag(rates) V^T of the tangent kernel."""
+    """The flow near one theta: `c' = g - H K c`, c the integral of dL/dh, -J^T c what theta moves.
 
-    residual: Float[Array, " n"]
-    rates: Float[Array, " n"]
-    modes: Float[Array, "n n"]
+    g = dL/dh, `H = B B^T` = d^2L/dh^2 and `B^T K B = V diag(rates) V^T`, so that
+    `H K = (B V) diag(rates) (B^-T V)^T`.
+    """
+
+    gradient: Float[Array, " N"]
+    rates: Float[Array, " N"]
+    left: Float[Array, "N N"]
+    """`B V`."""
+    right: Float[Array, "N N"]
+    """`B^-T V`."""
+
+    def weights(self, time: Any) -> Float[Array, " N"]:
+        """`c(time) = time phi(time H K) g`, `phi(z) = (1 - e^-z)/z`."""
+        rates = jnp.where(self.rates > 0, self.rates, 1.0)
+        grown = jnp.where(self.rates > 0, -jnp.expm1(-time * rates) / rates, time)
+        return product(self.left, grown * product(self.right.T, self.gradient))
+
+    def seen_from(self, change: Float[Array, " N"]) -> "Linearisation":
+        """The same flow, begun where the outputs differ by `change`: `g + H change`."""
+        gradient = self.gradient + product(self.left, product(self.left.T, change))
+        return Linearisation(gradient, self.rates, self.left, self.right)
 
 
 class Counts(eqx.Module):
@@ -29,34 +51,45 @@ class Counts(eqx.Module):
 
     @property
     def spectral_radius(self) -> Array:
-        """Largest eigenvalue of K/n."""
+        """Largest eigenvalue of `B^T K B`, that of K/n for "mse"."""
         return self.start.rates[-1]
 
 
-def linearise(problem: LeastSquares, theta: Any) -> Linearisation:
-    """Residual and eigenvectors of K/n at theta."""
-    rates, modes = jnp.linalg.eigh(problem.gram(theta) / len(problem.target))
-    residual = problem.outputs(theta) - problem.target
-    return Linearisation(residual, jnp.maximum(rates, 0.0), modes)
+def product(matrix: Array, other: Array) -> Array:
+    """Matrix product in full precision on any device."""
+    return jnp.matmul(matrix, other, precision=_HIGHEST)
 
 
-def _coefficients(near: Linearisation, residual: Array, time: Any) -> Array:
-    """`c = phi(time K/n) time r / n`, so that theta moves by `-J^T c`; phi(z) = (1 - e^-z)/z."""
-    rates = jnp.where(near.rates > 0, near.rates, 1.0)
-    moved = jnp.where(near.rates > 0, -jnp.expm1(-time * rates) / rates, time)
-    return near.modes @ (moved * (near.modes.T @ residual)) / len(residual)
+def root_of_curvature(objective: Objective, outputs: Array, t: Any) -> Array:
+    """B with `B B^T = d^2L/dh^2`, (N,) where it is diagonal, else lower triangular (N, N).
+
+    Curvatures below 1e-10 of the largest (of residuals that a loss does not see, or sees with a
+    slope that stays) are raised to it, so that B^-1 exists. The rule has order 2 with any H: only
+    the steps that H allows change, and by no more than 1e-10 of the fastest rate.
+    """
+    if objective.diagonal:
+        curvature = objective.curvature(outputs, t, jnp.ones_like(outputs)).ravel()
+        floor = _FLOOR * jnp.max(curvature)
+        return jnp.sqrt(jnp.maximum(curvature, floor) + jnp.finfo(floor.dtype).tiny)
+    basis = jnp.eye(outputs.size, dtype=outputs.dtype).reshape(-1, *outputs.shape)
+    columns = jax.vmap(lambda unit: objective.curvature(outputs, t, unit).ravel())(basis)
+    floor = _FLOOR * jnp.max(jnp.diag(columns)) + jnp.finfo(columns.dtype).tiny
+    return jnp.linalg.cholesky((columns + columns.T) / 2 + floor * jnp.eye(outputs.size))
 
 
-def _move(problem: LeastSquares, theta: Any, at: Any, coefficients: Array) -> Any:
-    """`theta - J(at)^T coefficients`."""
-    _, pullback = jax.vjp(problem.outputs, at)
-    return jax.tree.map(jnp.subtract, theta, pullback(coefficients)[0])
-
-
-def _seen_from(problem: LeastSquares, near: Linearisation, at: Any, theta: Any) -> Array:
-    """Residual at theta in the linearisation made at `at`."""
-    change = jax.tree.map(jnp.subtract, theta, at)
-    return near.residual + jax.jvp(problem.outputs, (at,), (change,))[1]
+def linearise(problem: Any, theta: Any, t: Any) -> Linearisation:
+    """Gradient, curvature and tangent kernel at theta and t."""
+    outputs, kernel = problem.outputs(theta), problem.gram(theta)
+    gradient = problem.objective.gradient(outputs, t).ravel()
+    root = root_of_curvature(problem.objective, outputs, t)
+    if root.ndim == 1:
+        rates, modes = jnp.linalg.eigh(root[:, None] * kernel * root)
+        left, right = root[:, None] * modes, modes / root[:, None]
+    else:
+        rates, modes = jnp.linalg.eigh(product(root.T, product(kernel, root)))
+        left = product(root, modes)
+        right = jax.scipy.linalg.solve_triangular(root, modes, lower=True, trans="T")
+    return Linearisation(gradient, jnp.maximum(rates, 0.0), left, right)
 
 
 class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
@@ -67,7 +100,7 @@ class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
 
     t0: Any  # pyright: ignore[reportIncompatibleVariableOverride]
     t1: Any  # pyright: ignore[reportIncompatibleVariableOverride]
-    problem: LeastSquares
+    problem: Any
     theta: Any
     middle: Any
     near: Linearisation
@@ -76,33 +109,36 @@ class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
         """theta at time t0, or its change from t0 to t1."""
         if t1 is not None:
             return jax.tree.map(jnp.subtract, self.evaluate(t1), self.evaluate(t0))
-        coefficients = _coefficients(self.near, self.near.residual, t0 - self.t0)
-        return _move(self.problem, self.theta, self.middle, coefficients)
+        return self.problem.moved(self.theta, self.middle, self.near.weights(t0 - self.t0))
 
 
 class ExponentialMidpoint(diffrax.AbstractSolver):
-    """Exponential midpoint rule for the gradient flow of a least-squares problem.
+    """Exponential midpoint rule for the gradient flow of a loss L(h, t) of n or n c outputs h.
 
-    The outputs are linearised at theta_0, with Jacobian J, residual r, `K = J J^T`, and theta
-    moves for half the step, exactly within this linearisation, to theta_m; there the outputs are
-    linearised again and theta moves from theta_0 for the whole step h:
+    The outputs are linearised at theta_0, with Jacobian J, `K = J J^T`, g = dL/dh and
+    H = d^2L/dh^2, and theta moves for half the step, exactly within this linearisation, to
+    theta_m; there the outputs are linearised again and theta moves from theta_0 for the whole
+    step s:
 
-        theta_m = theta_0 - J^T   phi(h/2 K/n) (h/2) r / n
-        theta_1 = theta_0 - J_m^T phi(h K_m/n)  h  r_m / n
-        r_m     = r(theta_m) + J_m (theta_0 - theta_m)
+        theta_m = theta_0 - J^T   phi(s/2 H K)    (s/2) g
+        theta_1 = theta_0 - J_m^T phi(s H_m K_m)   s    g'
+        g'      = g(theta_m) + H_m J_m (theta_0 - theta_m)
 
-    with `phi(z) = (1 - e^-z)/z`. The idea of exponential Rosenbrock methods (Hochbruck, Ostermann
-    2010, Exponential integrators, section 2.4), with the Gauss-Newton part of the Hessian in place
-    of all of it: functions of the P x P matrix `J^T J` become functions of the n x n matrix K.
-    Order 2 whatever Jacobian is used; a linear network is integrated exactly with any step. The
-    error estimate is the difference from the trapezoidal companion, the mean of the two steps of
-    first order with the Jacobians at both ends: it falls as h^3 and is about three times the error
+    with `phi(z) = (1 - e^-z)/z`; g and H are those of t_0, g_m and H_m those of t_0 + s/2. For the
+    mean square `H = I/n` and g is the residual over n. The idea of exponential Rosenbrock methods
+    (Hochbruck, Ostermann 2010, Exponential integrators, section 2.4), with the Gauss-Newton part
+    of the Hessian in place of all of it: functions of the P x P matrix `J^T H J` become functions
+    of the n x n matrix `H K`, computed from the eigenvectors of `B^T K B`, `H = B B^T`. Where the
+    loss is not convex, negative curvatures count as 0. Order 2 whatever Jacobian and curvature are
+    used; a linear network with a quadratic loss is integrated exactly with any step. The error
+    estimate is the difference from the trapezoidal companion, the mean of the two steps of
+    first order with the Jacobians at both ends: it falls as s^3 and is about three times the error
     where the network is smooth. It costs no Jacobian, for the one at theta_1 begins the next step.
-    The difference from the step with the first Jacobian alone, of order h^2, was seen to need up
+    The difference from the step with the first Jacobian alone, of order s^2, was seen to need up
     to four times as many Jacobians for the same error.
 
-    Each step needs two Jacobians with n x n eigendecompositions, so n should be at most a few
-    thousand. The vector field must be the least-squares problem of `nets.gradient_flow`.
+    Each step needs two Jacobians with eigendecompositions as large as the outputs, so these should
+    be at most a few thousand. The vector field must be the problem of `nets.gradient_flow`.
     """
 
     term_structure: ClassVar[Any] = diffrax.ODETerm
@@ -113,12 +149,12 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
         return 2
 
     def error_order(self, terms: Any) -> int:
-        """The estimate falls as h^3."""
+        """The estimate falls as s^3."""
         return 3
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Counts:
         """Linearise at the start."""
-        start = linearise(terms.vector_field, y0)
+        start = linearise(terms.vector_field, y0, t0)
         return Counts(start=start, gradients=jnp.zeros((), int), jacobians=jnp.ones((), int))
 
     def step(
@@ -133,14 +169,14 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
     ) -> tuple[Any, Any, dict[str, Any], Counts, diffrax.RESULTS]:
         """One step from t0 to t1, as diffrax asks for it."""
         problem, step, start = terms.vector_field, t1 - t0, solver_state.start
-        half = _coefficients(start, start.residual, step / 2)
-        middle = _move(problem, y0, y0, half)
-        near = linearise(problem, middle)
-        near = Linearisation(_seen_from(problem, near, middle, y0), near.rates, near.modes)
-        y1 = _move(problem, y0, middle, _coefficients(near, near.residual, step))
-        first = _move(problem, y0, y0, _coefficients(start, start.residual, step))
-        end = linearise(problem, y1)
-        last = _move(problem, y0, y1, _coefficients(end, _seen_from(problem, end, y1, y0), step))
+        middle = problem.moved(y0, y0, start.weights(step / 2))
+        near = linearise(problem, middle, t0 + step / 2)
+        near = near.seen_from(problem.difference(middle, y0))
+        y1 = problem.moved(y0, middle, near.weights(step))
+        end = linearise(problem, y1, t1)
+        first = problem.moved(y0, y0, start.weights(step))
+        back = end.seen_from(problem.difference(y1, y0))
+        last = problem.moved(y0, y1, back.weights(step))
         error = jax.tree.map(lambda y, a, b: y - (a + b) / 2, y1, first, last)
         state = Counts(
             start=end,

@@ -1,34 +1,19 @@
 """Gradient flow of a finite network, with error control measured in its outputs."""
 
-import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from nets._checks import ArrayLike, Number, as_fraction, as_positive, as_problem, one_of
-from nets._integrate import Solver, integrate
-from nets._problem import pose
+from nets._checks import ArrayLike, Number, as_fraction, as_positive, one_of
+from nets._integrate import Course, integrate
+from nets._problem import as_problem, pose
+from nets._solvers import as_solver, choose_solver
 from nets._threads import one_blas_thread
-from nets.chebyshev import Chebyshev
-from nets.exponential import ExponentialMidpoint
-from nets.losses import check_loss, mean_square
-from nets.networks import KINKED
+from nets.losses import loss_along, objective_of_flow, scaled, size_of_target
 from nets.run import Run, Status
 
-_SOLVERS: dict[str, type[Solver]] = {"exponential": ExponentialMidpoint, "chebyshev": Chebyshev}
 _RECORDS = ("outputs", "networks")
-_LARGE = 2000
-_FINE = 1e-4
-
-
-def choose_solver(net: Any, samples: int, rtol: float) -> str:
-    """The cheaper of the two integrators for this network, number of samples and tolerance."""
-    if samples > _LARGE:
-        return "chebyshev"
-    kinked = getattr(net, "activation", None) in KINKED
-    return "chebyshev" if kinked and rtol < _FINE else "exponential"
 
 
 def gradient_flow(
@@ -40,7 +25,7 @@ def gradient_flow(
     loss: Any = "mse",
     lazy_scale: Number = 1.0,
     rtol: Number = 1e-3,
-    solver: str | None = None,
+    solver: Any = None,
     probe: ArrayLike | None = None,
     record: str = "outputs",
     progress: bool = False,
@@ -98,53 +83,56 @@ def gradient_flow(
         ValueError, TypeError: bad data, times, network or option.
         RuntimeError: JAX runs without float64, or (throw) the integration failed.
     """
-    points, values, times, extra = as_problem("gradient_flow", net, x, y, ts, probe)
-    check_loss(loss)
+    points, times, extra, outputs = as_problem("gradient_flow", net, x, ts, probe)
     alpha, tolerance = as_positive("lazy_scale", lazy_scale), as_fraction("rtol", rtol)
     one_of("record", record, _RECORDS)
+    objective = objective_of_flow(loss, points, y, alpha * outputs)
     if solver is None:
-        solver = choose_solver(net, len(points), tolerance)
-    one_of("solver", solver, tuple(_SOLVERS))
+        solver = choose_solver(net, outputs.size, tolerance)
+    chosen, name = as_solver(solver, tolerance)
 
-    problem, theta = pose(net, points, values / alpha)
-    scale = math.sqrt(np.mean((values / alpha) ** 2))
+    problem, theta = pose(net, points, scaled(objective, alpha, jnp.float64), extra)
     with one_blas_thread():
-        result = integrate(
-            _SOLVERS[solver](),
+        course = integrate(
+            chosen,
             problem,
             theta,
             times,
             tolerance=tolerance,
-            scale=scale,
-            probe=None if extra is None else jnp.asarray(extra, problem.x.dtype),
+            scale=size_of_target(objective) / alpha,
             keep=record == "networks",
             progress=progress,
         )
-    if throw and result.reason != "completed":
+    if throw and course.reason != "completed":
         raise RuntimeError(
-            f"gradient_flow stopped at t = {result.time:.6g} of {times[-1]:.6g}: {result.reason}. "
+            f"gradient_flow stopped at t = {course.time:.6g} of {times[-1]:.6g}: {course.reason}. "
             "Check the scale of y and of the parameters, try a larger lazy_scale, another solver "
-            f'than "{solver}", or pass throw=False to get the run up to there'
+            f'than "{name}", or pass throw=False to get the run up to there'
         )
-    fitted = alpha * result.fitted
+    fitted = alpha * course.fitted
     return Run(
         ts=times,
         x=points,
         fitted=fitted,
-        probe=None if result.probe is None else alpha * result.probe,
-        loss=mean_square(fitted, values),
-        net=problem.network(result.theta),
-        networks=jax.tree.map(lambda *leaves: jnp.stack(leaves), *result.networks)
+        probe=None if course.probe is None else alpha * course.probe,
+        loss=loss_along(objective, fitted, times),
+        net=problem.network(course.theta),
+        networks=jax.tree.map(lambda *leaves: jnp.stack(leaves), *course.networks)
         if record == "networks"
         else None,
-        status=Status(
-            solver=solver,
-            reason=result.reason,
-            time=result.time,
-            steps=result.steps,
-            rejected=result.rejected,
-            gradients=result.gradients,
-            jacobians=result.jacobians,
-            spectral_radius=result.spectral_radius,
-        ),
+        status=status_of(course, name),
+    )
+
+
+def status_of(course: Course, solver: str) -> Status:
+    """What an integration cost and why it ended."""
+    return Status(
+        solver=solver,
+        reason=course.reason,
+        time=course.time,
+        steps=course.steps,
+        rejected=course.rejected,
+        gradients=course.gradients,
+        jacobians=course.jacobians,
+        spectral_radius=course.spectral_radius,
     )

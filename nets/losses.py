@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,7 +21,6 @@ from nets._loss_checks import (
 )
 from nets._objectives import CrossEntropy, Elementwise, Lazy, Objective, Pointwise
 
-LOSSES = ("mse",)
 WORDS = ("mse", "logistic", "huber", "cross-entropy")
 
 
@@ -65,20 +65,33 @@ class Weighted:
     chi: ArrayLike | None = None
 
 
-def check_loss(loss: Any) -> None:
-    """Accept "mse", `L = 1/(2n) sum_i (h(x_i) - y_i)^2`, and nothing else.
+def objective_of_flow(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Objective:
+    """The loss of a flow in time, see `as_objective`: no stages, which recordings would decide."""
+    inner = loss.loss if isinstance(loss, Weighted) else loss
+    if isinstance(inner, FourierStages):
+        raise ValueError(
+            "loss must not be nets.FourierStages here: a flow has no recordings that end a stage. "
+            "Use nets.Fourier with weights as a function of t, or nets.train"
+        )
+    return as_objective(loss, x, y, outputs)
 
-    Both integrators rely on the quadratic loss: the exponential one solves its linearised flow in
-    closed form, and the spectral radius of the other is that of the tangent kernel.
-    """
-    if isinstance(loss, int | float | np.number) and not isinstance(loss, bool):
-        raise ValueError(f"loss must be 'mse', the only one there is, got {loss!r}")
-    one_of("loss", loss, LOSSES)
+
+def is_mean_square(objective: Objective) -> bool:
+    """Whether this is "mse" without weights, which linear flows solve in closed form."""
+    plain = isinstance(objective, Pointwise) and objective.rho is None and objective.chi is None
+    return plain and objective.loss is power(2.0).value
 
 
-def mean_square(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`1/(2n) sum_i (h_i - y_i)^2` over the last axis: (..., n) -> (...)."""
-    return 0.5 * np.mean((outputs - y) ** 2, axis=-1)
+def size_of_target(objective: Objective) -> float:
+    """Root mean square of the values; 1, that of log-odds, for the cross-entropy."""
+    if isinstance(objective, CrossEntropy):
+        return 1.0
+    return float(jnp.sqrt(jnp.mean(objective.target**2)))
+
+
+def loss_along(objective: Objective, outputs: np.ndarray, ts: np.ndarray) -> np.ndarray:
+    """The loss (T,) of recorded outputs (T, n) or (T, n, c)."""
+    return np.array(jax.vmap(objective.value)(jnp.asarray(outputs), jnp.asarray(ts)))
 
 
 def as_objective(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Objective:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import nets
 import nets._integrate
-from nets.flow import choose_solver
+from nets._solvers import choose_solver
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X) + 0.3 * X

@@ -9,12 +9,13 @@ import pytest
 
 import nets
 from nets._problem import pose
+from nets.losses import as_objective
 from nets.chebyshev import _advance, stages
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X) + 0.3 * X
 NET = nets.two_layer(jax.random.key(0), width=40, activation="tanh", sigma_b=1.0)
-PROBLEM, THETA = pose(NET, X[:, None], Y)
+PROBLEM, THETA = pose(NET, X[:, None], as_objective("mse", X[:, None], Y, NET(X)), None)
 END = 4.0
 
 

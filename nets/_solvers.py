@@ -1,0 +1,57 @@
+"""Which integrator follows a gradient flow: by name, by choice, or any of diffrax's."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+
+from nets._checks import one_of
+from nets._integrate import counts_its_cost
+from nets.chebyshev import Chebyshev
+from nets.exponential import ExponentialMidpoint
+from nets.networks import KINKED
+
+_SOLVERS = {"exponential": ExponentialMidpoint, "chebyshev": Chebyshev}
+_LARGE = 2000
+_FINE = 1e-4
+
+
+def choose_solver(net: Any, outputs: int, rtol: float) -> str:
+    """The cheaper of our two integrators for this network, number of outputs and tolerance."""
+    if outputs > _LARGE:
+        return "chebyshev"
+    kinked = getattr(net, "activation", None) in KINKED
+    return "chebyshev" if kinked and rtol < _FINE else "exponential"
+
+
+def as_solver(value: Any, rtol: float) -> tuple[Any, str]:
+    """A solver of diffrax's kind that estimates its error, and its name in words.
+
+    An implicit one that takes the tolerances of its root finder from those of the steps solves its
+    stages to rtol, relative and absolute, as with diffrax's own step size controllers.
+    """
+    if isinstance(value, str):
+        return _SOLVERS[one_of("solver", value, tuple(_SOLVERS))](), value
+    name = type(value).__name__
+    words = ", ".join(map(repr, _SOLVERS))
+    if isinstance(value, type) or not isinstance(value, diffrax.AbstractSolver):
+        raise TypeError(
+            f"solver must be {words}, None, or a diffrax solver such as diffrax.Tsit5(), "
+            f"got {value!r:.60}"
+        )
+    if counts_its_cost(value):
+        return value, {kind: word for word, kind in _SOLVERS.items()}[type(value)]
+    if value.term_structure not in (diffrax.AbstractTerm, diffrax.ODETerm):
+        raise ValueError(f"solver must integrate one diffrax.ODETerm, got {name}")
+    if not isinstance(value, diffrax.AbstractAdaptiveSolver):
+        raise ValueError(f"solver must estimate its error, as diffrax.Tsit5() does, got {name}")
+    if isinstance(value, diffrax.AbstractImplicitSolver):
+        finder = value.root_finder
+        if not eqx.is_array_like(getattr(finder, "rtol", 0.0)):  # left to a step size controller
+            steps = diffrax.PIDController(rtol=rtol, atol=rtol)
+            value = eqx.tree_at(
+                lambda tree: (tree.root_finder.rtol, tree.root_finder.atol, tree.root_finder.norm),
+                value,
+                (steps.rtol, steps.atol, steps.norm),
+            )
+    return value, name
