@@ -59,6 +59,10 @@ def assert_same(one, two):
             np.testing.assert_array_equal(first, second)
 
 
+class Killed(Exception):
+    pass
+
+
 def interrupt(monkeypatch, after):
     """The call number `after` of the device never comes back."""
     calls = []
@@ -66,7 +70,7 @@ def interrupt(monkeypatch, after):
     def advance(*arguments):
         calls.append(0)
         if len(calls) == after:
-            raise KeyboardInterrupt
+            raise Killed
         return _loop_advance(*arguments)
 
     monkeypatch.setattr(_following, "advance", advance)
@@ -88,7 +92,7 @@ def test_interrupted_runs_end_with_the_same_bits(name, tmp_path, monkeypatch):
     for after in (2, 5, 4):
         with monkeypatch.context() as patch:
             interrupt(patch, after)
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(Killed):
                 nets.train(NET, X, Y, **options, checkpoint=path)
         assert os.listdir(tmp_path) == ["run"]
     monkeypatch.undo()
@@ -355,29 +359,44 @@ def test_calls_of_the_device_grow_between_recordings(tmp_path, monkeypatch):
     assert ends == [0, 1, 3, 103, 1103, 2000]
 
 
-def test_only_recordings_end_a_run(tmp_path, monkeypatch):
-    """After the first step the loss of all samples, a^2 10^40, is beyond float32; then it is 0."""
+class Line(eqx.Module):
+    a: jax.Array
 
-    class Line(eqx.Module):
-        a: jax.Array
+    def __call__(self, x):
+        return jnp.asarray(x)[:, 0] * self.a
 
-        def __call__(self, x):
-            return jnp.asarray(x)[:, 0] * self.a
 
-    key = next(
-        key
-        for key in map(jax.random.key, range(100))
-        if list(Batches(key, 3, 1).order(0)) == [0, 1, 2]
-    )
+LINE = Line(jnp.zeros((), jnp.float32))
+
+
+def in_order(samples):
+    """Options for batches of one sample each, in this order, and recordings after the last."""
+    keys = map(jax.random.key, range(100))
+    key = next(key for key in keys if list(Batches(key, 3, 1).order(0)) == samples)
+    return {"steps": 3, "record_at": [3, 3], "batch_size": 1, "key": key, "throw": False}
+
+
+def test_loss_of_all_samples_ends_a_run_only_where_it_is_recorded(tmp_path, monkeypatch):
+    """After the first step, where a = 1, it is a^2 10^40, beyond float32; then a = 0."""
     x, y = np.array([1, 1, 1e20], np.float32), np.array([1, 0, 0], np.float32)
-    options = {"optimizer": optax.sgd(1.0), "steps": 3, "batch_size": 1, "key": key}
-    net = Line(jnp.zeros((), jnp.float32))
+    options = in_order([0, 1, 2]) | {"optimizer": optax.sgd(1.0)}
     write_after_every_step(monkeypatch)
-    run = nets.train(net, x, y, **options, record_at=[3, 3], checkpoint=tmp_path / "run")
+    run = nets.train(LINE, x, y, **options, checkpoint=tmp_path / "run")
     assert run.status.reason == "completed"
-    assert_same(run, nets.train(net, x, y, **options, record_at=[3, 3]))
-    recorded = nets.train(net, x, y, **options, record_at=[1, 3], throw=False)
+    assert_same(run, nets.train(LINE, x, y, **options))
+    recorded = nets.train(LINE, x, y, **options | {"record_at": [1, 3]})
     assert recorded.status.reason == "the loss is not finite at step 1"
+
+
+def test_loss_of_a_batch_ends_a_run_between_recordings(tmp_path, monkeypatch):
+    """It is 10^40 before the second step, which takes a from 10^10 to about 0."""
+    x, y = np.array([1, 1, 1e10], np.float32), np.array([1e10, 0, 0], np.float32)
+    rates = jnp.array([1, 1e-20, 1], jnp.float32)
+    options = in_order([0, 2, 1]) | {"optimizer": optax.sgd(lambda count: rates[count])}
+    write_after_every_step(monkeypatch)
+    run = nets.train(LINE, x, y, **options, checkpoint=tmp_path / "run")
+    assert run.status.reason == "the loss is not finite at step 1"
+    assert_same(run, nets.train(LINE, x, y, **options))
 
 
 def test_programs_tell_functions_by_what_they_compute():
