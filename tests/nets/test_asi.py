@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax
-import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nets
+from nets._frozen import split
 
+KEY = jax.random.key(8)
 SIGMAS = st.floats(0.1, 20.0)
 
 
@@ -79,47 +80,66 @@ def test_pair_leaves_the_network_it_was_made_from():
     assert pair.activation == "relu"
 
 
-def draw(kind, outputs=1):
-    """A small network of each architecture."""
-    key = jax.random.key(8)
-    if kind == "mlp":
-        return nets.mlp(key, widths=(9, 8, 6, outputs), weight_std="he", scaling="ntk")
-    if kind == "cnn":
-        return nets.cnn(
-            key, image=(3, 3, 1), channels=(4,), kernel_size=2, dense=(5,), outputs=outputs
-        )
-    if kind == "kinks":
-        return nets.two_layer_kinks(key, dim=9, width=11, frozen_directions=True)
-    return nets.two_layer(key, dim=9, width=11, activation="tanh", scale=2.0)
+IMAGE = {"image": (4, 4, 1), "channels": (4,), "kernel_size": 2, "dense": (5,)}
+DRAW = {
+    "mlp": lambda **it: nets.mlp(KEY, widths=(16, 8, 6, 1), scaling="ntk", **it),
+    "mlp, several outputs": lambda **it: nets.mlp(KEY, widths=(16, 8, 3), **it),
+    "cnn": lambda **it: nets.cnn(KEY, **IMAGE, **it),
+    "cnn, several outputs": lambda **it: nets.cnn(KEY, **IMAGE, outputs=3, **it),
+    "average": lambda **it: nets.cnn(KEY, **IMAGE, pooling="average", **it),
+    "average, several outputs": lambda **it: nets.cnn(
+        KEY, **IMAGE, pooling="average", outputs=3, **it
+    ),
+    "kinks": lambda **it: nets.two_layer_kinks(KEY, dim=16, width=11, **it),
+    "frozen": lambda **it: nets.two_layer_kinks(
+        KEY, dim=16, width=11, frozen_directions=True, **it
+    ),
+    "two-layer": lambda **it: nets.two_layer(KEY, dim=16, width=11, **it),
+    "standard": lambda **it: nets.two_layer(KEY, dim=16, width=11, scale="standard", **it),
+    "mean-field": lambda **it: nets.two_layer(KEY, dim=16, width=11, scale="mean-field", **it),
+    "1/alpha": lambda **it: nets.two_layer(KEY, dim=16, width=11, scale=2.0, **it),
+}
+POINTS = np.random.default_rng(2).normal(size=(5, 16))
 
 
-POINTS = np.random.default_rng(2).normal(size=(5, 9))
+@eqx.filter_jit
+def outputs_and_kernels(networks):
+    """Of several networks, by one program: compiling takes longer than all the rest."""
+
+    def kernel(net):
+        parameters, static = split(net)
+        rows = jax.jacrev(lambda parameters: eqx.combine(parameters, static)(POINTS))(parameters)
+        shape = net(POINTS).size, -1
+        flat = jnp.concatenate([row.reshape(shape) for row in jax.tree.leaves(rows)], axis=1)
+        return jnp.matmul(flat, flat.T, precision="highest")
+
+    return [(net(POINTS), kernel(net)) for net in networks]
 
 
-@pytest.mark.parametrize("kind", ["mlp", "cnn", "kinks", "two-layer"])
-def test_every_network_starts_at_zero_with_its_kernel_or_twice_it(kind):
-    net = draw(kind)
-    kernel = np.asarray(nets.tangent_kernel(net, POINTS, POINTS))
-    for make, factor in ((nets.antisymmetric, 1.0), (nets.doubled, 2.0)):
-        pair = make(net)
-        assert (np.asarray(pair(POINTS)) == 0.0).all()
-        assert (np.asarray(compiled(pair, POINTS)) == 0.0).all()
-        found = np.asarray(nets.tangent_kernel(pair, POINTS, POINTS))
-        assert np.abs(found - factor * kernel).max() <= 1e-12 * np.abs(kernel).max()
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", DRAW)
+def test_every_network_starts_at_zero_with_its_kernel_or_twice_it(kind, dtype):
+    net = DRAW[kind](dtype=dtype)
+    pairs = nets.antisymmetric(net), nets.doubled(net)
+    (output, kernel), *found = outputs_and_kernels((net, *pairs))
+    assert (np.asarray(output) != 0.0).all()
+    rounding = 1e-5 if dtype == "float32" else 1e-13
+    for pair, (zero, of_pair), factor in zip(pairs, found, (1.0, 2.0), strict=True):
+        for values in (zero, pair(POINTS)):  # compiled, and operation by operation
+            assert values.dtype == dtype
+            np.testing.assert_array_equal(values, np.zeros(output.shape))
+        assert np.abs(of_pair - factor * kernel).max() <= rounding * np.abs(kernel).max()
         assert pair.activation == net.activation
 
 
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_pair_of_networks_with_several_outputs(kind):
-    net = draw(kind, outputs=3)
-    rows, _ = jax.flatten_util.ravel_pytree(jax.jacrev(lambda net: net(POINTS))(net))
-    for make, factor in ((nets.antisymmetric, 1.0), (nets.doubled, 2.0)):
-        pair = make(net)
-        assert pair(POINTS).shape == (5, 3)
-        assert (np.asarray(pair(POINTS)) == 0.0).all()
-        assert (np.asarray(compiled(pair, POINTS)) == 0.0).all()
-        both, _ = jax.flatten_util.ravel_pytree(jax.jacrev(lambda net: net(POINTS))(pair))
-        np.testing.assert_allclose(both @ both, factor * (rows @ rows), rtol=1e-12)
+@pytest.mark.parametrize("make", [nets.antisymmetric, nets.doubled])
+def test_tangent_kernel_of_a_pair_with_several_outputs(make):
+    net = DRAW["average, several outputs"]()
+    kernel = nets.tangent_kernel(net, POINTS, POINTS[:2])
+    assert kernel.shape == (5, 2, 3, 3)
+    factor = 2.0 if make is nets.doubled else 1.0
+    found = nets.tangent_kernel(make(net), POINTS, POINTS[:2])
+    np.testing.assert_allclose(found, factor * kernel, rtol=1e-11, atol=1e-12)
 
 
 def test_doubled_network_is_the_antisymmetric_one_twice_as_fast():
