@@ -156,14 +156,17 @@ def unstack(net: Any, seed: int) -> Any:
 
 
 def stack(runs: Sequence[Run]) -> Run:
-    """Runs on the same times and samples as one, with a leading seed axis."""
+    """Runs on the same times and samples as one, with a leading seed axis; `networks` on the host.
+
+    Trees of the runs hold NumPy arrays, or arrays of one device.
+    """
     first = runs[0]
 
     def join(trees: Sequence[Any]) -> Any:
         if trees[0] is None:
             return None
         return jax.tree.map(
-            lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *trees
+            lambda *leaves: np.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *trees
         )
 
     entries = {
@@ -176,7 +179,10 @@ def stack(runs: Sequence[Run]) -> Run:
         fitted=np.stack([run.fitted for run in runs]),
         probe=None if first.probe is None else np.stack([run.probe for run in runs]),  # pyright: ignore[reportCallIssue, reportArgumentType]
         loss=np.stack([run.loss for run in runs]),
-        net=join([run.net for run in runs]),
+        net=jax.tree.map(
+            lambda leaf: jnp.asarray(leaf) if eqx.is_array(leaf) else leaf,
+            join([run.net for run in runs]),
+        ),
         networks=join([run.networks for run in runs]),
         status=Status(
             **{
