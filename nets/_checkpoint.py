@@ -30,7 +30,8 @@ class Checkpoint:
     """The file of one run, and what the run was given.
 
     Args:
-        path: the file; there need not be one yet, its folder must be there.
+        path: the file; there need not be one yet, its folder must be there. Or a folder: the file
+            in it is named by what the run was given, so that many runs may share the folder.
         function: the public name of the function that runs, such as "nets.train".
         ingredients: name -> all that decides the numbers of the run: numbers, words, and pytrees
             of arrays, keys, numbers and words; for functions see `program`. Of several that
@@ -44,9 +45,12 @@ class Checkpoint:
     def __init__(self, path: Any, function: str, ingredients: Mapping[str, Any]) -> None:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"checkpoint must be a path, got {path!r:.60}")
+        self._function = function
+        self._run = {"jax": f"{jax.__version__} on {jax.default_backend()}"}
+        self._run |= {name: _fingerprint(value) for name, value in ingredients.items()}
         self.path = Path(path)
         if self.path.is_dir():
-            raise ValueError(f"checkpoint must be the path of a file, got the folder {str(path)!r}")
+            self.path /= f"{function}-{_fingerprint(tuple(self._run.items()))[:16]}.checkpoint"
         # a run that was killed while it wrote has left this one behind: the next takes it away
         self._partial = self.path.with_name(f".{self.path.name}.partial")
         try:
@@ -57,9 +61,6 @@ class Checkpoint:
                 f"checkpoint must be in a folder that files can be written to, got {str(path)!r}: "
                 f"{error.strerror}"
             ) from error
-        self._function = function
-        self._run = {"jax": f"{jax.__version__} on {jax.default_backend()}"}
-        self._run |= {name: _fingerprint(value) for name, value in ingredients.items()}
         self._next = time.monotonic() + SECONDS
 
     def read(self, like: Any) -> Any:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nets._checks import ArrayLike, Integer, Number, as_fraction, as_real, as_size
-from nets._objectives import InFourier, InFourierByStages, Objective
+from nets._objectives import InFourier, InFourierByStages
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class FourierStages:
 
 def in_fourier(
     loss: Fourier | FourierStages, x: np.ndarray, target: jax.Array, factor: np.ndarray
-) -> Objective:
+) -> InFourier:
     """The loss of the outputs; `factor` (n,) multiplies residuals before the transform."""
     xi = _frequencies(loss.xi, x.shape[1])
     # in float64: phases of thousands of cycles keep their digits

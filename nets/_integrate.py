@@ -1,7 +1,7 @@
 """Adaptive steps from recording to recording, one compiled step for each shape of network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import diffrax
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
+from nets._checkpoint import Checkpoint
 from nets.chebyshev import Chebyshev
 from nets.exponential import ExponentialMidpoint
 
@@ -32,7 +33,8 @@ class Course:
     theta: Any
     state: Any = None
     """The solver's; None before the first step."""
-    networks: list[Any] = field(default_factory=list)
+    networks: Any = None
+    """Parameters at every recording, stacked, where they are kept; else None."""
     done: int = 0
     """Recordings so far."""
     time: float = 0.0
@@ -50,6 +52,9 @@ class Course:
     spectral_radius: float = float("nan")
 
 
+_ENTRIES = fields(Course)
+
+
 def counts_its_cost(solver: Any) -> bool:
     """Whether the solver's state has gradients, Jacobians and the spectral radius."""
     return isinstance(solver, Chebyshev | ExponentialMidpoint)
@@ -59,7 +64,7 @@ def evaluations(solver: Any) -> int | float:
     """Vector fields of a step of an explicit Runge-Kutta method of diffrax; else NaN."""
     if not isinstance(solver, diffrax.AbstractERK):
         return float("nan")
-    tableau = solver.tableau
+    tableau = cast(Any, solver.tableau)
     return len(tableau.c) + (0 if tableau.fsal else 1)
 
 
@@ -81,25 +86,39 @@ def _attempt(
     solver: Any,
     problem: Any,
     theta: Any,
-    start: Array,
-    end: Array,
+    start: Any,
+    end: Any,
     state: Any,
-    after_failure: Array,
-) -> tuple[Any, Any, Any, Array]:
-    """One step; its error estimate as the root mean square of what it does to the outputs."""
+    after_failure: Any,
+) -> tuple[Any, Any, Any, tuple[Array, ...]]:
+    """One step; its error estimate as the root mean square of what it does to the outputs.
+
+    Behind the estimate stand the gradients, Jacobians and spectral radius that the solver counts.
+    """
     term = diffrax.ODETerm(cast(Any, problem))
-    after, error, dense, state, result = solver.step(
+    after, error, dense, later, result = solver.step(
         term, start, end, theta, None, state, after_failure
+    )
+    # a flag of Python in place of an array would compile the next step once more
+    later = jax.tree.map(
+        lambda new, old: jnp.asarray(new) if eqx.is_array(old) else new, later, state
     )
     outputs, shift = jax.jvp(problem.outputs, (after,), (error,))
     size = jnp.sqrt(jnp.mean(shift**2))
     within = solver.interpolation_cls(t0=start, t1=end, **dense)
     good = jnp.isfinite(outputs).all() & diffrax.is_successful(result)
-    return after, within, state, jnp.where(good, size, jnp.inf)
+    notes = (jnp.where(good, size, jnp.inf),)
+    if counts_its_cost(solver):
+        notes += (
+            later.gradients - state.gradients,
+            later.jacobians - state.jacobians,
+            later.spectral_radius,
+        )
+    return after, within, later, notes
 
 
 @eqx.filter_jit
-def _theta_at(within: Any, time: Array) -> Any:
+def _theta_at(within: Any, time: Any) -> Any:
     return within.evaluate(time)
 
 
@@ -118,6 +137,7 @@ def integrate(
     scale: float,
     keep: bool,
     progress: bool,
+    saved: Checkpoint | None = None,
 ) -> Course:
     """Follow theta from t = 0 through all times ts.
 
@@ -126,35 +146,59 @@ def integrate(
     carried to the outputs, is at most tolerance * scale (scale 0: that of the initial outputs). The
     next step is 0.8 (tolerance / error)^(1/p) times as long, p the order of the estimate, between
     a tenth and ten times; predicting from two errors was seen to reject more and to gain nothing.
+    `saved` is where the run goes on from, and where it leaves how far it is.
     """
-    inside, outside = jax.eval_shape(lambda theta: _outputs(problem, theta), theta)
-    course = Course(
-        fitted=np.full((len(ts), *inside.shape), np.nan),
-        probe=None if outside is None else np.full((len(ts), *outside.shape), np.nan),
-        theta=theta,
-        scale=scale,
-    )
+    course = _blank(problem, theta, len(ts), keep)
+    course.scale = scale
     with tqdm(total=len(ts), disable=not progress, desc="gradient flow", unit="time") as bar:
 
         def note(theta: Any) -> None:
-            i = course.done
-            inside, outside = _outputs(problem, theta)
-            course.fitted[i] = inside
-            if course.probe is not None and outside is not None:
-                course.probe[i] = outside
-            if keep:
-                course.networks.append(problem.parameters(theta))
+            rows = *_outputs(problem, theta), problem.parameters(theta) if keep else None
+            tables = course.fitted, course.probe, course.networks
+            jax.tree.map(lambda table, row: table.__setitem__(course.done, row), tables, rows)
             course.done += 1
             bar.update()
 
+        started = ts[-1] == 0 or _start(solver, problem, float(ts[-1]), course)
+        if saved is not None and (found := saved.read(_as_tree(course))) is not None:
+            _go_on_from(found, course)
+            bar.update(course.done)
         while course.done < len(ts) and ts[course.done] <= 0:
             note(theta)
-        if course.done < len(ts) and _start(solver, problem, float(ts[-1]), course):
-            _run(solver, problem, ts, tolerance, course, note)
-    if keep:
-        missing = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), problem.parameters(theta))
-        course.networks += [missing] * (len(ts) - len(course.networks))
+        if started:
+            _run(solver, problem, ts, tolerance, course, note, saved)
+        if saved is not None:
+            saved.write(_as_tree(course))
     return course
+
+
+def _blank(problem: Any, theta: Any, count: int, keep: bool) -> Course:
+    """Before the first recording; every table of `count` rows is NaN."""
+
+    def table(row: Any) -> np.ndarray:
+        return np.full((count, *row.shape), np.nan, row.dtype)
+
+    rows = jax.eval_shape(
+        lambda theta: (*_outputs(problem, theta), problem.parameters(theta) if keep else None),
+        theta,
+    )
+    fitted, probe, networks = jax.tree.map(table, rows)
+    return Course(fitted=fitted, probe=probe, networks=networks, theta=theta)
+
+
+def _as_tree(course: Course) -> dict[str, Any]:
+    """Arrays, numbers and words of a course, without the functions in the solver's state."""
+    return {entry.name: eqx.filter(getattr(course, entry.name), _is_data) for entry in _ENTRIES}
+
+
+def _is_data(leaf: Any) -> bool:
+    return eqx.is_array_like(leaf) or isinstance(leaf, str)
+
+
+def _go_on_from(found: dict[str, Any], course: Course) -> None:
+    for entry in _ENTRIES:
+        rest = eqx.filter(getattr(course, entry.name), _is_data, inverse=True)
+        setattr(course, entry.name, eqx.combine(found[entry.name], rest))
 
 
 def _start(solver: Any, problem: Any, last: float, course: Course) -> bool:
@@ -182,6 +226,7 @@ def _run(
     tolerance: float,
     course: Course,
     note: Callable[[Any], None],
+    saved: Checkpoint | None,
 ) -> None:
     """The steps; calls `note` for every time that is reached."""
     last = float(ts[-1])
@@ -198,17 +243,24 @@ def _run(
             course.reason = f"{_MAX_ATTEMPTS} steps were not enough"
             return
         course.step = end - course.time
-        theta, within, state, size = _attempt(
+        theta, within, state, notes = _attempt(
             solver,
             problem,
             course.theta,
-            jnp.asarray(course.time),
-            jnp.asarray(end),
+            np.asarray(course.time),
+            np.asarray(end),
             course.state,
-            jnp.asarray(course.after_failure),
+            np.asarray(course.after_failure),
         )
-        radius = _count(solver, course, state)
-        error = float(size) / (tolerance * course.scale)
+        size, *cost = (float(note) for note in jax.device_get(notes))
+        error = size / (tolerance * course.scale)
+        radius = course.spectral_radius
+        if cost:
+            course.gradients += int(cost[0])
+            course.jacobians += int(cost[1])
+            radius = cost[2]
+        else:
+            course.gradients += evaluations(solver)
         if not error <= 1:
             course.after_failure = True
             course.rejected += 1
@@ -217,24 +269,12 @@ def _run(
             continue
         while course.done < len(ts) and ts[course.done] <= end:
             time = ts[course.done]
-            note(theta if time == end else _theta_at(within, jnp.asarray(time)))
+            note(theta if time == end else _theta_at(within, time))
         course.theta, course.time, course.state = theta, end, state
         course.spectral_radius = radius
         course.steps += 1
         course.after_failure = False
         growth = _CAUTION * max(error, 1e-12) ** -power
         course.step *= min(_GROWTH, max(_SHRINKAGE, growth))
-
-
-def _count(solver: Any, course: Course, state: Any) -> float:
-    """Add what an attempt cost, accepted or not; the spectral radius."""
-    if not counts_its_cost(solver):
-        course.gradients += evaluations(solver)
-        return course.spectral_radius
-    names = ("gradients", "jacobians")
-    before = [getattr(course.state, name) for name in names]
-    after = [getattr(state, name) for name in names]
-    *counts, radius = jax.device_get((*before, *after, state.spectral_radius))
-    course.gradients += int(counts[2] - counts[0])
-    course.jacobians += int(counts[3] - counts[1])
-    return float(radius)
+        if saved is not None and saved.due:
+            saved.write(_as_tree(course))

@@ -254,3 +254,7 @@ class Lazy(Objective):
     def recorded(self, outputs: Outputs) -> Objective:
         """The same of the loss within."""
         return Lazy(self.objective.recorded(self.alpha * outputs), self.alpha)
+
+
+Targeted = Pointwise | CrossEntropy | InFourier
+"""Losses of the outputs themselves, with the `target` they tend to."""

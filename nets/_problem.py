@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nets._checkpoint import program
 from nets._checks import (
     ArrayLike,
     as_points,
@@ -146,3 +147,22 @@ def as_problem(
     if extra is not None:
         check_same_dimension("probe", extra, points)
     return points, times, extra, outputs
+
+
+def functions_of(net: Any, objective: Objective, x: Array, outputs: Array) -> dict[str, Any]:
+    """Network and loss for a checkpoint: their arrays, and what they do."""
+    arrays, rest = eqx.partition(net, eqx.is_array)
+    numbers, words = eqx.partition(objective, eqx.is_array)
+
+    def network(arrays: Any, x: Any) -> Any:
+        return eqx.combine(arrays, rest)(x)
+
+    def loss(numbers: Any, outputs: Any, t: Any) -> Any:
+        objective = eqx.combine(numbers, words)
+        return objective.value(outputs, t), objective.gradient(outputs, t)
+
+    zero = jnp.zeros((), outputs.dtype)
+    return {
+        "network": (arrays, program(network, arrays, x)),
+        "loss": (numbers, program(loss, numbers, outputs, zero)),
+    }

@@ -1,13 +1,17 @@
 """Gradient flow of a finite network, with error control measured in its outputs."""
 
+import os
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from nets._checkpoint import Checkpoint
 from nets._checks import ArrayLike, Number, as_fraction, as_positive, one_of
 from nets._integrate import Course, integrate
-from nets._problem import as_problem, pose
+from nets._problem import as_problem, functions_of, pose
 from nets._solvers import as_solver, choose_solver
 from nets._threads import one_blas_thread
 from nets.losses import loss_along, objective_of_flow, scaled, size_of_target
@@ -30,28 +34,34 @@ def gradient_flow(
     record: str = "outputs",
     progress: bool = False,
     throw: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Run:
-    """Train by gradient flow, `theta' = -grad L`, `L = 1/(2n) sum_i (f(x_i) - y_i)^2`.
+    """Train by gradient flow, `theta' = -grad L`, L a loss of the outputs at the samples.
 
-    The outputs then follow `h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i)` with the tangent kernel
-    K of the moment: t is the learning rate times the number of steps of plain gradient descent, in
-    the limit of small steps. The flow is stiff (its rates span many decades), so it is integrated
-    by one of
+    The outputs then follow `h'(x) = -sum_i K(x, x_i) dL/dh_i` with the tangent kernel K of the
+    moment, for "mse" `h'(x) = -(1/n) sum_i K(x, x_i) (h(x_i) - y_i)`: t is the learning rate times
+    the number of steps of plain gradient descent, in the limit of small steps. The flow is stiff
+    (its rates span many decades), so it is integrated by one of
 
-    - "exponential": the exponential midpoint rule on the n x n tangent kernel. Its steps are
-      limited by how fast the kernel changes; two Jacobians and eigendecompositions each;
+    - "exponential": the exponential midpoint rule on the tangent kernel, as large as the outputs,
+      and the curvature of the loss. Its steps are limited by how fast the two change; two
+      Jacobians and eigendecompositions each. See `nets.ExponentialMidpoint`;
     - "chebyshev": stabilised Runge-Kutta-Chebyshev (Sommeijer, Shampine, Verwer 1998). Only
-      gradients, about the square root of the number that gradient descent needs.
+      gradients, about the square root of the number that gradient descent needs. See
+      `nets.Chebyshev`;
+    - any solver of diffrax that estimates its error, such as `diffrax.Tsit5()`. Implicit ones
+      solve with the Jacobian of all parameters, unless they are given another linear solver.
 
-    None takes "exponential" up to 2000 samples, unless rtol < 1e-4 with ReLU, whose kinks make the
-    kernel drift in jumps, and "chebyshev" otherwise. `run.status.solver` says which it was.
+    None takes "exponential" up to 2000 outputs at the samples, unless rtol < 1e-4 with ReLU, whose
+    kinks make the kernel drift in jumps, and "chebyshev" otherwise. `run.status.solver` says which
+    it was.
 
-    Both take steps whose estimated error in the outputs at the samples, root mean square and
+    All take steps whose estimated error in the outputs at the samples, root mean square and
     multiplied by lazy_scale, is at most rtol times the root mean square of y (of the initial
-    output when y = 0). The scale is that of y also while the initial output is much larger than
-    y: the fit of y comes out at the accuracy asked for, an output of several hundred times y on
-    the way to it is resolved just as finely. Over the whole flow the error was seen to be 0.1
-    to 1 times rtol; on smooth networks it falls as rtol^(2/3).
+    output when y = 0; 1 for "cross-entropy"). The scale is that of y also while the initial output
+    is much larger than y: the fit of y comes out at the accuracy asked for, an output of several
+    hundred times y on the way to it is resolved just as finely. Over the whole flow the error was
+    seen to be 0.1 to 1 times rtol; on smooth networks it falls as rtol^(2/3).
 
     Outputs at ts come from the dense output of the solver (cubic Hermite for "chebyshev", the
     linearised flow within the step for "exponential") and are those of an actual network. theta
@@ -59,28 +69,35 @@ def gradient_flow(
     summed in float64.
 
     Args:
-        net: a network with one output.
+        net: a network, of one or several outputs.
         x: samples (n, d), or (n,) when d = 1.
-        y: values (n,).
+        y: values (n,), or (n, c) for c outputs; for "cross-entropy" see `nets.train`.
         ts: times (T,), sorted, zero or later; the flow starts at t = 0.
-        loss: "mse".
+        loss: any loss of `nets.train` but `nets.FourierStages`; weights of `nets.Fourier` are
+            functions of the time t here.
         lazy_scale: alpha; alpha f is trained with the loss divided by alpha^2 (Chizat, Oyallon,
-            Bach 2019, On lazy training), which is f trained on y/alpha and multiplied by alpha, on
-            the same t.
+            Bach 2019, On lazy training), which for "mse" is f trained on y/alpha and multiplied by
+            alpha, on the same t.
         rtol: tolerance of one step, between 0 and 1, see above.
-        solver: "exponential", "chebyshev" or None.
+        solver: "exponential", "chebyshev", a solver of diffrax, or None.
         probe: further points (m, d) where outputs are recorded.
         record: "outputs", or "networks" to keep the parameters at every time as well.
         progress: show a bar, one unit a recorded time.
         throw: raise when the integration fails; otherwise `run.status.reason` tells, outputs from
             then on are NaN, and `run.net` is the last good network.
+        checkpoint: path of a file that is written about every ten seconds and at the end, or of a
+            folder in which the run names its file by what it is given, so that the runs of an
+            ensemble may share it. The same call goes on from there, on the same machine with the
+            same numbers bit for bit. What has ended comes back, or is raised, at once.
 
     Returns:
-        A Run with `fitted` (T, n), `probe` (T, m), `loss` (T,), `net` in the dtype of `net`, and
-        the cost in `status`.
+        A Run with `fitted` (T, n), `probe` (T, m), or (T, n, c) and (T, m, c), `loss` (T,) without
+        the 1/alpha^2, `net` in the dtype of `net`, and the cost in `status`.
 
     Raises:
-        ValueError, TypeError: bad data, times, network or option.
+        ValueError, TypeError: bad data, times, network or option; a loss that does not fit the
+            outputs; a solver without error estimate; a checkpoint of another run, or a damaged
+            one.
         RuntimeError: JAX runs without float64, or (throw) the integration failed.
     """
     points, times, extra, outputs = as_problem("gradient_flow", net, x, ts, probe)
@@ -92,6 +109,20 @@ def gradient_flow(
     chosen, name = as_solver(solver, tolerance)
 
     problem, theta = pose(net, points, scaled(objective, alpha, jnp.float64), extra)
+    saved = None
+    if checkpoint is not None:
+        given = {
+            "x": points,
+            "y": np.asarray(y),
+            "probe": extra,
+            "ts": times,
+            "rtol": tolerance,
+            "lazy_scale": alpha,
+            "record": record,
+            "solver": name if isinstance(solver, str) else eqx.tree_pformat(chosen),
+        }
+        functions = functions_of(net, objective, problem.x, outputs)
+        saved = Checkpoint(checkpoint, "nets.gradient_flow", given | functions)
     with one_blas_thread():
         course = integrate(
             chosen,
@@ -102,6 +133,7 @@ def gradient_flow(
             scale=size_of_target(objective) / alpha,
             keep=record == "networks",
             progress=progress,
+            saved=saved,
         )
     if throw and course.reason != "completed":
         raise RuntimeError(
@@ -117,9 +149,7 @@ def gradient_flow(
         probe=None if course.probe is None else alpha * course.probe,
         loss=loss_along(objective, fitted, times),
         net=problem.network(course.theta),
-        networks=jax.tree.map(lambda *leaves: jnp.stack(leaves), *course.networks)
-        if record == "networks"
-        else None,
+        networks=jax.tree.map(jnp.asarray, course.networks),
         status=status_of(course, name),
     )
 

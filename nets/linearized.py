@@ -143,7 +143,8 @@ def linearized_flow(
         values = np.asarray(objective.target)
         fitted, probed, status = _exact(linearise(*given), values, times, alpha)
     else:
-        problem = Linear(*_pose(*given, jnp.asarray(alpha)), objective)
+        kernel, start, across, outside = _pose(*given, jnp.asarray(alpha))
+        problem = Linear(kernel, start, across, outside, objective)
         with one_blas_thread():
             course = integrate(
                 ExponentialMidpoint(),

@@ -19,7 +19,7 @@ from nets._loss_checks import (
     check_record,
     derivative,
 )
-from nets._objectives import CrossEntropy, Elementwise, Lazy, Objective, Pointwise
+from nets._objectives import CrossEntropy, Elementwise, Lazy, Objective, Pointwise, Targeted
 
 WORDS = ("mse", "logistic", "huber", "cross-entropy")
 
@@ -65,7 +65,7 @@ class Weighted:
     chi: ArrayLike | None = None
 
 
-def objective_of_flow(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Objective:
+def objective_of_flow(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Targeted:
     """The loss of a flow in time, see `as_objective`: no stages, which recordings would decide."""
     inner = loss.loss if isinstance(loss, Weighted) else loss
     if isinstance(inner, FourierStages):
@@ -78,11 +78,13 @@ def objective_of_flow(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> O
 
 def is_mean_square(objective: Objective) -> bool:
     """Whether this is "mse" without weights, which linear flows solve in closed form."""
-    plain = isinstance(objective, Pointwise) and objective.rho is None and objective.chi is None
-    return plain and objective.loss is power(2.0).value
+    if not isinstance(objective, Pointwise):
+        return False
+    weighted = objective.rho is not None or objective.chi is not None
+    return objective.loss is power(2.0).value and not weighted
 
 
-def size_of_target(objective: Objective) -> float:
+def size_of_target(objective: Targeted) -> float:
     """Root mean square of the values; 1, that of log-odds, for the cross-entropy."""
     if isinstance(objective, CrossEntropy):
         return 1.0
@@ -94,7 +96,7 @@ def loss_along(objective: Objective, outputs: np.ndarray, ts: np.ndarray) -> np.
     return np.array(jax.vmap(objective.value)(jnp.asarray(outputs), jnp.asarray(ts)))
 
 
-def as_objective(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Objective:
+def as_objective(loss: Any, x: np.ndarray, y: ArrayLike, outputs: Any) -> Targeted:
     """The loss of the outputs at the samples, in any spelling, with r = h - y of one sample::
 
         "mse"           l(r) = r^2/2

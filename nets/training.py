@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -25,7 +24,7 @@ from nets._following import follow
 from nets._fourier import Fourier, FourierStages
 from nets._keys import check_key
 from nets._loop import Batches, Problem, State, begin
-from nets._problem import split
+from nets._problem import functions_of, outputs_at, split
 from nets.losses import Weighted, as_objective, scaled
 from nets.run import Run, Status
 
@@ -87,13 +86,11 @@ def train(
         progress: show a bar, one unit a recording.
         throw: raise when the loss is no longer finite; otherwise `run.status.reason` tells,
             recordings from then on are NaN, and `run.net` is the network of the last good one.
-        checkpoint: path of a file that is written about every ten seconds and at the end; the
-            same call with the same file goes on from there, on the same machine with the same
-            numbers bit for bit (on a GPU if XLA_FLAGS has `--xla_gpu_deterministic_ops=true`).
-            After a run that came to its end it returns at once what that run returned, or raises
-            what it raised; delete the file to train again. Each run needs a path of its own, and
-            the file of another is refused: networks, losses and optimisers are compared by their
-            arrays and by the program that JAX makes of them, with every number in it.
+        checkpoint: path of a file that is written about every ten seconds and at the end, or of a
+            folder in which the run names its file by what it is given, so that the runs of an
+            ensemble may share it. The same call goes on from there, on the same machine with the
+            same numbers bit for bit (on a GPU if XLA_FLAGS has
+            `--xla_gpu_deterministic_ops=true`). What has ended comes back, or is raised, at once.
 
     Returns:
         A Run with `steps` (T,) in place of `ts`, `fitted` (T, n) or (T, n, c), `probe`, and
@@ -122,7 +119,7 @@ def train(
     one_of("record", record, _RECORDS)
 
     parameters, static = split(net)
-    outputs = _outputs(net, points)
+    outputs = outputs_at(net, points)
     objective = as_objective(loss, points, y, alpha * outputs)
     problem = Problem(
         static=static,
@@ -147,9 +144,9 @@ def train(
             "lazy_scale": alpha,
             "record": record,
         }
-        saved = Checkpoint(
-            checkpoint, "nets.train", given | _programs(net, problem, state, outputs)
-        )
+        given |= functions_of(net, state.objective, problem.x, outputs)
+        given["optimizer"] = _optimizer(problem, state)
+        saved = Checkpoint(checkpoint, "nets.train", given)
     state, noted = follow(problem, state, at, last, progress, saved)
     reason = "completed" if state.finite else f"the loss is not finite at step {state.step}"
     if throw and not state.finite:
@@ -180,39 +177,10 @@ def train(
     )
 
 
-def _programs(net: Any, problem: Problem, state: State, outputs: jax.Array) -> dict[str, Any]:
-    """The network, the loss and the optimiser: their arrays, and what they do."""
-    arrays, rest = eqx.partition(net, eqx.is_array)
-    numbers, words = eqx.partition(state.objective, eqx.is_array)
-
-    def evaluate(arrays: Any, x: Any) -> Any:
-        return eqx.combine(arrays, rest)(x)
-
-    def loss(numbers: Any, outputs: Any, t: Any) -> Any:
-        objective = eqx.combine(numbers, words)
-        return objective.value(outputs, t), objective.gradient(outputs, t)
-
-    zero = jnp.zeros((), outputs.dtype)
-    update = problem.optimizer.update
-    return {
-        "network": (arrays, program(evaluate, arrays, problem.x)),
-        "loss": (numbers, program(loss, numbers, outputs, zero)),
-        "optimizer": (
-            state.memory,
-            program(update, state.parameters, state.memory, state.parameters),
-        ),
-    }
-
-
-def _outputs(net: Any, points: np.ndarray) -> jax.Array:
-    """Outputs at the samples, (n,) or (n, c)."""
-    outputs = eqx.filter_jit(net)(points)
-    if outputs.shape[:1] != (len(points),) or outputs.ndim > 2:
-        raise ValueError(
-            f"net must give one or several outputs for each point, shape ({len(points)},) or "
-            f"({len(points)}, c), got {outputs.shape}"
-        )
-    return outputs
+def _optimizer(problem: Problem, state: State) -> Any:
+    """The optimiser for a checkpoint: its numbers, and what it does."""
+    given = state.parameters, state.memory, state.parameters
+    return state.memory, program(problem.optimizer.update, *given)
 
 
 def _as_steps(value: Any) -> int:

@@ -263,8 +263,6 @@ def test_paths_that_cannot_be_written_are_refused_before_the_training(tmp_path, 
     for path in (tmp_path / "no" / "run", tmp_path / "file" / "run"):
         with pytest.raises(ValueError, match="checkpoint must be in a folder that files can be"):
             nets.train(NET, X, Y, **BATCHES, checkpoint=path)
-    with pytest.raises(ValueError, match="checkpoint must be the path of a file, got the folder"):
-        nets.train(NET, X, Y, **BATCHES, checkpoint=tmp_path)
     with pytest.raises(TypeError, match="checkpoint must be a path, got 3"):
         Checkpoint(3, "nets.train", {})
 
@@ -420,3 +418,11 @@ def test_programs_tell_functions_by_what_they_compute():
 
 if __name__ == "__main__":
     train_until_killed(sys.argv[1])
+
+
+def test_runs_share_a_folder(tmp_path, monkeypatch):
+    runs = [nets.train(NET, X, y, **BATCHES, checkpoint=tmp_path) for y in (Y, Y + 1)]
+    assert len(list(tmp_path.glob("nets.train-*.checkpoint"))) == 2
+    interrupt(monkeypatch, 1)  # nothing is left to do
+    for y, run in zip((Y, Y + 1), runs, strict=True):
+        assert_same(nets.train(NET, X, y, **BATCHES, checkpoint=tmp_path), run)

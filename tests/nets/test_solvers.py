@@ -9,8 +9,8 @@ import pytest
 
 import nets
 from nets._problem import pose
-from nets.losses import as_objective
 from nets.chebyshev import _advance, stages
+from nets.losses import as_objective
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X) + 0.3 * X
