@@ -183,7 +183,7 @@ class InFourier(Objective):
         """`1/2 sum_k w_k |u^_k|^2`."""
         power = jnp.sum(self.transform(outputs - self.target) ** 2, axis=0)
         power = power.reshape(len(power), -1).sum(axis=1)
-        return jnp.dot(self.weights_at(t).astype(power.dtype), power) / 2
+        return jnp.sum(self.weights_at(t).astype(power.dtype) * power) / 2
 
     def gradient(self, outputs: Outputs, t: Any) -> Outputs:
         """The adjoint transform of `w u^`."""

@@ -18,9 +18,9 @@ from nets._checks import (
     check_same_dimension,
     require_float64,
 )
+from nets._frozen import split
 from nets._gram import gram as in_blocks
 from nets._objectives import Objective
-from nets.networks.frozen import Frozen
 
 
 def evaluate(static: Any, parameters: Any, x: Array) -> Array:
@@ -94,12 +94,6 @@ def square(kernel: Array) -> Float[Array, "N1 N2"]:
         return kernel
     n1, n2, c = kernel.shape[:3]
     return kernel.transpose(0, 2, 1, 3).reshape(n1 * c, n2 * c)
-
-
-def split(net: Any) -> tuple[Any, Any]:
-    """The network as (trained parameters, the rest); what is `Frozen` belongs to the rest."""
-    trained = jax.tree.map(eqx.is_inexact_array, net, is_leaf=lambda node: isinstance(node, Frozen))
-    return eqx.partition(net, trained)
 
 
 def to_float64(parameters: Any) -> Any:

@@ -9,7 +9,7 @@ from nets._checks import one_of
 from nets._integrate import counts_its_cost
 from nets.chebyshev import Chebyshev
 from nets.exponential import ExponentialMidpoint
-from nets.networks import KINKED
+from nets.networks import kinked
 
 _SOLVERS = {"exponential": ExponentialMidpoint, "chebyshev": Chebyshev}
 _LARGE = 2000
@@ -20,8 +20,7 @@ def choose_solver(net: Any, outputs: int, rtol: float) -> str:
     """The cheaper of our two integrators for this network, number of outputs and tolerance."""
     if outputs > _LARGE:
         return "chebyshev"
-    kinked = getattr(net, "activation", None) in KINKED
-    return "chebyshev" if kinked and rtol < _FINE else "exponential"
+    return "chebyshev" if rtol < _FINE and kinked(net) else "exponential"
 
 
 def as_solver(value: Any, rtol: float) -> tuple[Any, str]:

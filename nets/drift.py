@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from nets._checks import ArrayLike, as_points, check_network, check_same_dimension
+from nets._frozen import split
 from nets._gram import MEMORY
-from nets._problem import split
 from nets.kernels.tangent import kernel_of
 from nets.run import Run, unstack
 

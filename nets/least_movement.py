@@ -20,7 +20,8 @@ from nets._checks import (
     check_same_dimension,
     require_float64,
 )
-from nets._problem import evaluate, split, to_float64
+from nets._frozen import split
+from nets._problem import evaluate, to_float64
 from nets.linearized import linearise
 
 _SOLVES = 3

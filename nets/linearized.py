@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from nets._checks import ArrayLike, Number, as_fraction, as_positive
+from nets._frozen import split
 from nets._integrate import integrate
 from nets._objectives import Objective
-from nets._problem import as_problem, evaluate, gram, split, square, to_float64
+from nets._problem import as_problem, evaluate, gram, square, to_float64
 from nets._threads import one_blas_thread
 from nets.exponential import ExponentialMidpoint, product
 from nets.flow import status_of

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from nets._checks import ArrayLike, as_points, as_real, check_same_dimension
-from nets._problem import split
+from nets._frozen import split
 from nets.kernels import tangent_kernel
 
 

@@ -22,9 +22,10 @@ from nets._checks import (
 )
 from nets._following import follow
 from nets._fourier import Fourier, FourierStages
+from nets._frozen import split
 from nets._keys import check_key
 from nets._loop import Batches, Problem, State, begin
-from nets._problem import functions_of, outputs_at, split
+from nets._problem import functions_of, outputs_at
 from nets.losses import Weighted, as_objective, scaled
 from nets.run import Run, Status
 

@@ -17,8 +17,9 @@ from nets._checks import (
     check_network,
     check_same_dimension,
 )
+from nets._frozen import split
 from nets._gram import MEMORY, block_of_points, gram, pull, push, sizes
-from nets._problem import evaluate, split
+from nets._problem import evaluate
 from nets.kernels.condition import warn_if_beyond
 
 

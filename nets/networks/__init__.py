@@ -1,7 +1,7 @@
 """Networks: two-layer ones in both parametrisations, deep and convolutional ones."""
 
 from nets._frozen import Frozen
-from nets.networks.activations import ACTIVATIONS, KINKED
+from nets.networks.activations import ACTIVATIONS, kinked
 from nets.networks.cnn import CNN, cnn
 from nets.networks.kinks import TwoLayerKinks, two_layer_kinks
 from nets.networks.layers import Convolution, Dense
@@ -11,7 +11,6 @@ from nets.networks.two_layer import TwoLayer, two_layer
 __all__ = [
     "ACTIVATIONS",
     "CNN",
-    "KINKED",
     "MLP",
     "Convolution",
     "Dense",
@@ -19,6 +18,7 @@ __all__ = [
     "TwoLayer",
     "TwoLayerKinks",
     "cnn",
+    "kinked",
     "mlp",
     "two_layer",
     "two_layer_kinks",

@@ -162,10 +162,25 @@ def test_both_solvers_agree_on_relu():
     assert difference.max() < 1e-2 * np.sqrt(np.mean(Y**2))
 
 
-def test_solver_is_chosen_by_samples_activation_and_tolerance():
-    assert choose_solver(NET, 100, 1e-6) == "exponential"
+def test_solver_is_chosen_by_samples_kinks_and_tolerance():
+    image = {"image": (4, 4, 1), "channels": (2,), "dense": (), "kernel_size": 1}
+    own = [jax.nn.leaky_relu, jnp.abs, jax.nn.gelu, lambda z: z]
+    fine = [
+        choose_solver(net, 100, 1e-5)
+        for net in (
+            NET,
+            RELU,
+            nets.antisymmetric(RELU),
+            nets.cnn(jax.random.key(0), **image, activation="tanh"),
+            nets.cnn(jax.random.key(0), **image, activation="tanh", pool=1),
+            nets.cnn(jax.random.key(0), **image, activation="tanh", pooling="average"),
+            *(nets.mlp(jax.random.key(0), widths=(1, 2, 1), activation=chosen) for chosen in own),
+            lambda x: x,
+        )
+    ]
+    expected = [False, True, True, True, False, False, True, True, False, False, False]
+    assert fine == ["chebyshev" if kinks else "exponential" for kinks in expected]
     assert choose_solver(RELU, 100, 1e-3) == "exponential"
-    assert choose_solver(nets.antisymmetric(RELU), 100, 1e-5) == "chebyshev"
     assert choose_solver(NET, 5000, 1e-3) == "chebyshev"
 
 

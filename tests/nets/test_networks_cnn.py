@@ -10,7 +10,7 @@ import pytest
 from jax.test_util import check_grads
 
 import nets
-from nets._problem import split
+from nets._frozen import split
 from nets.networks.cnn import pooled as pool_of
 
 KEY = jax.random.key(0)

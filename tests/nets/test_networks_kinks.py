@@ -10,7 +10,7 @@ import pytest
 
 import lfp
 import nets
-from nets._problem import split
+from nets._frozen import split
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(6, 2))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nets
-from nets._problem import split
+from nets._frozen import split
 
 KEY = jax.random.key(0)
 WIDTHS = (2, 5, 4, 1)
