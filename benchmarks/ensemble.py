@@ -1,6 +1,6 @@
 """What does a seed cost in an ensemble of 32, against a single run in the same process?
 
-Width 1024, n = 40, two ways: `nets.train`, float32, 300 steps of Adam with 20 recordings, and
+Width 1024, n = 40, two ways: `nets.train`, float32, 2000 steps of Adam with 20 recordings, and
 `nets.gradient_flow`, float64, antisymmetric tanh networks over five decades of time. Beside them a
 bare hand-written loop of the same steps of Adam, float32: once alone; all seeds together by
 `jax.vmap`; and on two virtual CPU devices by `jax.shard_map` with `jax.lax.map` inside. Two
@@ -30,7 +30,7 @@ from _record import machine, side_by_side, timed, write
 import nets
 
 SEEDS, ALONE, WIDTH, SAMPLES, ROUNDS = 32, 4, 1024, 40, 3
-STEPS, RECORDINGS = 300, 20
+STEPS, RECORDINGS = 2000, 20
 OPTIMIZER = optax.adam(1e-3)
 X = np.linspace(-1, 1, SAMPLES)
 Y = np.sin(5 * X)

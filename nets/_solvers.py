@@ -6,7 +6,7 @@ import diffrax
 import equinox as eqx
 
 from nets._checks import one_of
-from nets._integrate import counts_its_cost
+from nets._steps import counts_its_cost
 from nets.chebyshev import Chebyshev
 from nets.exponential import ExponentialMidpoint
 from nets.networks import kinked

@@ -13,6 +13,7 @@ from nets._checks import ArrayLike, Number, as_fraction, as_positive, one_of
 from nets._integrate import Course, integrate
 from nets._problem import as_problem, functions_of, pose
 from nets._solvers import as_solver, choose_solver
+from nets._steps import evaluations
 from nets._threads import one_blas_thread
 from nets.losses import loss_along, objective_of_flow, scaled, size_of_target
 from nets.run import Run, Status
@@ -137,9 +138,10 @@ def gradient_flow(
         )
     if throw and course.reason != "completed":
         raise RuntimeError(
-            f"gradient_flow stopped at t = {course.time:.6g} of {times[-1]:.6g}: {course.reason}. "
-            "Check the scale of y and of the parameters, try a larger lazy_scale, another solver "
-            f'than "{name}", or pass throw=False to get the run up to there'
+            f"gradient_flow stopped at t = {float(course.now.time):.6g} of {times[-1]:.6g}: "
+            f"{course.reason}. Check the scale of y and of the parameters, try a larger "
+            f'lazy_scale, another solver than "{name}", or pass throw=False to get the run up to '
+            "there"
         )
     fitted = alpha * course.fitted
     return Run(
@@ -148,21 +150,24 @@ def gradient_flow(
         fitted=fitted,
         probe=None if course.probe is None else alpha * course.probe,
         loss=loss_along(objective, fitted, times),
-        net=problem.network(course.theta),
+        net=problem.network(course.now.theta),
         networks=jax.tree.map(jnp.asarray, course.networks),
-        status=status_of(course, name),
+        status=status_of(course, chosen, name),
     )
 
 
-def status_of(course: Course, solver: str) -> Status:
+def status_of(course: Course, solver: Any, name: str) -> Status:
     """What an integration cost and why it ended."""
+    now = course.now
+    steps, rejected = int(now.steps), int(now.rejected)
+    each = evaluations(solver)
     return Status(
-        solver=solver,
+        solver=name,
         reason=course.reason,
-        time=course.time,
-        steps=course.steps,
-        rejected=course.rejected,
-        gradients=course.gradients,
-        jacobians=course.jacobians,
-        spectral_radius=course.spectral_radius,
+        time=float(now.time),
+        steps=steps,
+        rejected=rejected,
+        gradients=int(now.gradients) if each is None else each * (steps + rejected),
+        jacobians=int(now.jacobians),
+        spectral_radius=float(now.spectral_radius),
     )

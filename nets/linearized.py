@@ -146,9 +146,10 @@ def linearized_flow(
     else:
         kernel, start, across, outside = _pose(*given, jnp.asarray(alpha))
         problem = Linear(kernel, start, across, outside, objective)
+        solver = ExponentialMidpoint()
         with one_blas_thread():
             course = integrate(
-                ExponentialMidpoint(),
+                solver,
                 problem,
                 jnp.zeros(len(problem.kernel)),
                 times,
@@ -159,11 +160,15 @@ def linearized_flow(
             )
         if throw and course.reason != "completed":
             raise RuntimeError(
-                f"linearized_flow stopped at t = {course.time:.6g} of {times[-1]:.6g}: "
+                f"linearized_flow stopped at t = {float(course.now.time):.6g} of {times[-1]:.6g}: "
                 f"{course.reason}. Check the scale of y and the loss, or pass throw=False to get "
                 "the run up to there"
             )
-        fitted, probed, status = course.fitted, course.probe, status_of(course, "exponential")
+        fitted, probed, status = (
+            course.fitted,
+            course.probe,
+            status_of(course, solver, "exponential"),
+        )
     return Run(
         ts=times,
         x=points,

@@ -111,7 +111,7 @@ class Run:
         if not -last - 1 <= index <= last:
             raise ValueError(f"i must be from {-last - 1} to {last}, the index of a time, got {i}")
         axis = self.loss.ndim - 1
-        chosen = jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=axis), self.networks)
+        chosen = jax.tree.map(lambda leaf: jnp.asarray(leaf.take(index, axis=axis)), self.networks)
         return eqx.combine(chosen, split(self.net)[1])
 
     def kernels(self, x: ArrayLike) -> Float[np.ndarray, "..."]:

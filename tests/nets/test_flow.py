@@ -109,14 +109,16 @@ def test_first_time_may_be_far_shorter_than_a_step(solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_last_time_may_be_a_hair_beyond_a_step(solver, monkeypatch):
-    ends, attempt = [], nets._integrate._attempt
+    ends, advance = [], nets._integrate.advance
 
     def note_end(*arguments):
-        ends.append(float(arguments[4]))
-        return attempt(*arguments)
+        ends.append(float(arguments[2].time + arguments[2].step))
+        return advance(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(nets._integrate, "_attempt", note_end)
+        patch.setattr(nets._integrate, "advance", note_end)
+        patch.setattr(nets._integrate, "_FIRST", 1)
+        patch.setattr(nets._integrate, "_SECONDS", 0.0)
         nets.gradient_flow(NET, X, Y, [1e3], solver=solver)
     # accepted, for the next one ends later; and a last time there cuts off no attempt before it
     step_end = next(
