@@ -116,7 +116,7 @@ def _start(
     begun = bool(np.isfinite(size) and np.isfinite(rate))
     step = min(last, 1 / rate) if begun and rate > 0 else last
     tables = jax.tree.map(table, eqx.filter_eval_shape(_outputs, problem, theta, keep))
-    now = eqx.tree_at(lambda moment: moment.step, moment, jnp.asarray(step))
+    now = eqx.tree_at(lambda moment: moment.step, moment, jnp.asarray(step, jnp.float64))
     course = Course(*tables, now=now, scale=scale, shortest=step)
     if not begun:
         course.reason = "the output or the tangent kernel is not finite at t = 0"

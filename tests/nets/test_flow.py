@@ -263,3 +263,27 @@ def test_flow_that_ends_keeps_the_last_good_state(solver):
 def test_output_that_is_not_finite_at_the_start_is_reported():
     run = nets.gradient_flow(Wall(a=-jnp.ones(())), X, Y, [1.0], throw=False)
     assert "not finite at t = 0" in run.status.reason
+
+
+def test_steps_are_compiled_once(monkeypatch):
+    """A number of another kind in the first moment would compile the loop twice."""
+    traced, added, advance = [], [], nets._integrate.advance
+
+    class Watched(eqx.Module):
+        a: jax.Array
+
+        def __call__(self, x):
+            traced.append(0)
+            return jnp.tanh(x[:, 0] * self.a)
+
+    def watched(*arguments):
+        before = len(traced)
+        found = advance(*arguments)
+        added.append(len(traced) - before)
+        return found
+
+    monkeypatch.setattr(nets._integrate, "advance", watched)
+    nets.gradient_flow(Watched(a=jnp.ones(())), X, Y, [0.1, 10.0, 1e3, 1e5])
+    assert len(added) >= 3
+    assert added[0] > 0
+    assert not any(added[1:])
