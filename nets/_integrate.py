@@ -66,7 +66,6 @@ def integrate(
     ts: np.ndarray,
     *,
     tolerance: float,
-    scale: float,
     keep: bool,
     progress: bool,
     saved: Checkpoint | None = None,
@@ -75,11 +74,12 @@ def integrate(
 
     `problem` is the vector field, with `outputs(theta)`, `probed(theta)` and, to keep networks,
     `parameters(theta)`. A step is accepted when the root mean square of its error estimate,
-    carried to the outputs, is at most tolerance * scale (scale 0: that of the initial outputs).
+    carried to the outputs, is at most the tolerance times the scale of the objective (0: that of
+    the initial outputs). Where the objective depends on t, steps end at every time of ts.
     `saved` is where the run goes on from, and where it leaves how far it is.
     """
     last = float(ts[-1])
-    course, started = _start(solver, problem, theta, len(ts), last, scale, keep)
+    course, started = _start(solver, problem, theta, len(ts), last, keep)
     with tqdm(total=len(ts), disable=not progress, desc="gradient flow", unit="time") as bar:
 
         def note(rows: tuple[Any, ...]) -> None:
@@ -101,7 +101,7 @@ def integrate(
 
 
 def _start(
-    solver: Any, problem: Any, theta: Any, count: int, last: float, scale: float, keep: bool
+    solver: Any, problem: Any, theta: Any, count: int, last: float, keep: bool
 ) -> tuple[Course, bool]:
     """Before the first recording, every table NaN, the first step chosen; whether it can begin."""
 
@@ -110,7 +110,7 @@ def _start(
 
     moment, *found = begin(solver, problem, theta, jnp.asarray(last))
     size, speed, radius = (float(value) for value in (*found, moment.spectral_radius))
-    scale = scale or size or 1.0
+    scale = float(problem.objective.scale) or size or 1.0
     # where a loss has no curvature yet, its slope says how far to go
     rate = max(radius, speed / scale)
     begun = bool(np.isfinite(size) and np.isfinite(rate))
@@ -150,16 +150,18 @@ def _run(
 ) -> None:
     """The steps; calls `note` with every recording that is reached."""
     # arrays: numbers of Python would be constants of the compiled loop
-    last, allowed, shortest = np.array([ts[-1], tolerance * course.scale, course.shortest])
+    allowed, shortest = np.array([tolerance * course.scale, course.shortest])
     most = _FIRST
     while course.done < len(ts):
         before = int(course.now.steps + course.now.rejected)
         if before >= _MAX_ATTEMPTS:
             course.reason = f"{_MAX_ATTEMPTS} steps were not enough"
             return
+        target = ts[course.done]
+        last = target if problem.objective.scheduled else ts[-1]
         start = clock.perf_counter()
         course.now, within, stuck = advance(
-            *(solver, problem, course.now, ts[course.done], last),
+            *(solver, problem, course.now, target, last),
             (allowed, shortest),
             np.asarray(most),
         )

@@ -42,8 +42,18 @@ class Objective(eqx.Module):
         raise NotImplementedError
 
     @property
+    def scale(self) -> Array:
+        """Size of the outputs that L asks for, which errors are measured against."""
+        raise NotImplementedError
+
+    @property
     def diagonal(self) -> bool:
         """Whether no two outputs share a term of L, so that d^2L/dh^2 is diagonal."""
+        return False
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether L depends on t."""
         return False
 
     def batch(self, rows: Int[Array, " b"], inside: Bool[Array, " b"]) -> "Objective":
@@ -60,6 +70,10 @@ def _batch_weights(rho: Weights, rows: Array, inside: Array, dtype: Any) -> Arra
     return mean if rho is None else mean * rho[rows]
 
 
+def _size(target: Array) -> Array:
+    return jnp.sqrt(jnp.mean(target**2))
+
+
 class Pointwise(Objective):
     """`L = (1/n) sum_i rho_i l(chi_i (h_i - y_i))`, summed over the outputs."""
 
@@ -69,6 +83,11 @@ class Pointwise(Objective):
     second: Elementwise
     rho: Weights = None
     chi: Weights = None
+
+    @property
+    def scale(self) -> Array:
+        """Root mean square of the values."""
+        return _size(self.target)
 
     @property
     def diagonal(self) -> bool:
@@ -113,6 +132,11 @@ class CrossEntropy(Objective):
     target: Outputs
     """Probabilities (n, c) of the classes, or (n,) of the second of two."""
     rho: Weights = None
+
+    @property
+    def scale(self) -> Array:
+        """1, that of log-odds."""
+        return jnp.ones((), self.target.dtype)
 
     @property
     def diagonal(self) -> bool:
@@ -163,6 +187,16 @@ class InFourier(Objective):
     """`cos/n` and `-sin/n`, times chi sqrt(rho): real and imaginary part of the transform."""
     weights: Any
     """(F,), or a function of t."""
+
+    @property
+    def scale(self) -> Array:
+        """Root mean square of the values."""
+        return _size(self.target)
+
+    @property
+    def scheduled(self) -> bool:
+        """Where the weights are a function."""
+        return callable(self.weights)
 
     def weights_at(self, t: Any) -> Float[Array, " F"]:
         """w_k(t)."""
@@ -229,6 +263,16 @@ class Lazy(Objective):
 
     objective: Objective
     alpha: Float[Array, ""]
+
+    @property
+    def scale(self) -> Array:
+        """That of f."""
+        return self.objective.scale / self.alpha
+
+    @property
+    def scheduled(self) -> bool:
+        """As the loss within."""
+        return self.objective.scheduled
 
     @property
     def diagonal(self) -> bool:

@@ -135,7 +135,9 @@ def advance(
         fitting = _CAUTION * jnp.maximum(error, 1e-12) ** -power
         # an error that is not finite tells nothing but to try a much shorter step
         growth = jnp.where(jnp.isfinite(error), fitting, 0.0)
-        growth = jnp.clip(growth, _SHRINKAGE, jnp.where(good, _GROWTH, _CAUTION))
+        # no growth right after a failure, lest the two follow each other for ever
+        most_growth = jnp.where(moment.after_failure, 1.0, _GROWTH)
+        growth = jnp.clip(growth, _SHRINKAGE, jnp.where(good, most_growth, _CAUTION))
 
         def chosen(new: Any, old: Any) -> Any:
             return jax.tree.map(lambda one, other: jnp.where(good, one, other), new, old)

@@ -41,7 +41,7 @@ def _norm(tree: Any) -> Array:
     return jnp.sqrt(sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)), jnp.zeros(())))
 
 
-class Chebyshev(diffrax.AbstractSolver):
+class Chebyshev(diffrax.AbstractAdaptiveSolver):
     """RKC2, the second-order Runge-Kutta-Chebyshev method of Sommeijer, Shampine and Verwer.
 
     Sommeijer, Shampine, Verwer 1998, RKC: an explicit solver for parabolic PDEs, J. Comput. Appl.

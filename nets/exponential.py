@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from nets._objectives import Objective
 
-_FLOOR = 1e-10
-"""Least curvature beside the largest one; see `root_of_curvature`."""
+_FLOOR, _LEAST = 1e-10, 1e-30
+"""Least curvature, beside the largest one and of all; see `root_of_curvature`."""
 _HIGHEST = jax.lax.Precision.HIGHEST
 
 
@@ -32,8 +32,9 @@ class Linearisation(eqx.Module):
 
     def weights(self, time: Any) -> Float[Array, " N"]:
         """`c(time) = time phi(time H K) g`, `phi(z) = (1 - e^-z)/z`."""
-        rates = jnp.where(self.rates > 0, self.rates, 1.0)
-        grown = jnp.where(self.rates > 0, -jnp.expm1(-time * rates) / rates, time)
+        z = time * self.rates
+        safe = jnp.where(z > 1e-8, z, 1.0)  # below, the quotient would lose what is subnormal
+        grown = time * jnp.where(z > 1e-8, -jnp.expm1(-safe) / safe, 1 - z / 2)
         return product(self.left, grown * product(self.right.T, self.gradient))
 
     def seen_from(self, change: Float[Array, " N"]) -> "Linearisation":
@@ -64,16 +65,17 @@ def root_of_curvature(objective: Objective, outputs: Array, t: Any) -> Array:
     """B with `B B^T = d^2L/dh^2`, (N,) where it is diagonal, else lower triangular (N, N).
 
     Curvatures below 1e-10 of the largest (of residuals that a loss does not see, or sees with a
-    slope that stays) are raised to it, so that B^-1 exists. The rule has order 2 with any H: only
-    the steps that H allows change, and by no more than 1e-10 of the fastest rate.
+    slope that stays) are raised to it, and to 1e-30 where there is none at all, so that B^-1
+    exists. The rule has order 2 with any H: only the steps that H allows change, and by no more
+    than 1e-10 of the fastest rate.
     """
     if objective.diagonal:
         curvature = objective.curvature(outputs, t, jnp.ones_like(outputs)).ravel()
-        floor = _FLOOR * jnp.max(curvature)
-        return jnp.sqrt(jnp.maximum(curvature, floor) + jnp.finfo(floor.dtype).tiny)
+        floor = jnp.maximum(_FLOOR * jnp.max(curvature), _LEAST)
+        return jnp.sqrt(jnp.maximum(curvature, floor))
     basis = jnp.eye(outputs.size, dtype=outputs.dtype).reshape(-1, *outputs.shape)
     columns = jax.vmap(lambda unit: objective.curvature(outputs, t, unit).ravel())(basis)
-    floor = _FLOOR * jnp.max(jnp.diag(columns)) + jnp.finfo(columns.dtype).tiny
+    floor = jnp.maximum(_FLOOR * jnp.max(jnp.diag(columns)), _LEAST)
     return jnp.linalg.cholesky((columns + columns.T) / 2 + floor * jnp.eye(outputs.size))
 
 
@@ -112,7 +114,7 @@ class ExponentialInterpolation(diffrax.AbstractLocalInterpolation):
         return self.problem.moved(self.theta, self.middle, self.near.weights(t0 - self.t0))
 
 
-class ExponentialMidpoint(diffrax.AbstractSolver):
+class ExponentialMidpoint(diffrax.AbstractAdaptiveSolver):
     """Exponential midpoint rule for the gradient flow of a loss L(h, t) of n or n c outputs h.
 
     The outputs are linearised at theta_0, with Jacobian J, `K = J J^T`, g = dL/dh and
@@ -154,7 +156,13 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Counts:
         """Linearise at the start."""
-        start = linearise(terms.vector_field, y0, t0)
+        field = getattr(terms, "vector_field", None)
+        if not all(hasattr(field, name) for name in ("objective", "gram", "moved", "difference")):
+            raise TypeError(
+                "ExponentialMidpoint must have the problem of nets.gradient_flow as its vector "
+                f"field, got {field!r:.60}"
+            )
+        start = linearise(field, y0, t0)
         return Counts(start=start, gradients=jnp.zeros((), int), jacobians=jnp.ones((), int))
 
     def step(

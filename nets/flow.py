@@ -1,6 +1,7 @@
 """Gradient flow of a finite network, with error control measured in its outputs."""
 
 import os
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -11,11 +12,12 @@ import numpy as np
 from nets._checkpoint import Checkpoint
 from nets._checks import ArrayLike, Number, as_fraction, as_positive, one_of
 from nets._integrate import Course, integrate
-from nets._problem import as_problem, functions_of, pose
+from nets._problem import as_problem, functions_of, outputs_at, pose
 from nets._solvers import as_solver, choose_solver
 from nets._steps import evaluations
 from nets._threads import one_blas_thread
-from nets.losses import loss_along, objective_of_flow, scaled, size_of_target
+from nets.asi import Pair
+from nets.losses import loss_along, objective_of_flow, scaled
 from nets.run import Run, Status
 
 _RECORDS = ("outputs", "networks")
@@ -74,8 +76,9 @@ def gradient_flow(
         x: samples (n, d), or (n,) when d = 1.
         y: values (n,), or (n, c) for c outputs; for "cross-entropy" see `nets.train`.
         ts: times (T,), sorted, zero or later; the flow starts at t = 0.
-        loss: any loss of `nets.train` but `nets.FourierStages`; weights of `nets.Fourier` are
-            functions of the time t here.
+        loss: any loss of `nets.train` but `nets.FourierStages`. Weights of `nets.Fourier` may be
+            functions of the time t here: steps then end at every time of ts, which should have the
+            times where the weights change at once.
         lazy_scale: alpha; alpha f is trained with the loss divided by alpha^2 (Chizat, Oyallon,
             Bach 2019, On lazy training), which for "mse" is f trained on y/alpha and multiplied by
             alpha, on the same t.
@@ -89,7 +92,8 @@ def gradient_flow(
         checkpoint: path of a file that is written about every ten seconds and at the end, or of a
             folder in which the run names its file by what it is given, so that the runs of an
             ensemble may share it. The same call goes on from there, on the same machine with the
-            same numbers bit for bit. What has ended comes back, or is raised, at once.
+            same numbers bit for bit (on a GPU if XLA_FLAGS has
+            `--xla_gpu_deterministic_ops=true`). What has ended comes back, or is raised, at once.
 
     Returns:
         A Run with `fitted` (T, n), `probe` (T, m), or (T, n, c) and (T, m, c), `loss` (T,) without
@@ -110,6 +114,8 @@ def gradient_flow(
     chosen, name = as_solver(solver, tolerance)
 
     problem, theta = pose(net, points, scaled(objective, alpha, jnp.float64), extra)
+    if problem.dtypes[0] != "float64":
+        _warn_of_rounding(net, points, alpha, tolerance * float(objective.scale))
     saved = None
     if checkpoint is not None:
         given = {
@@ -131,7 +137,6 @@ def gradient_flow(
             theta,
             times,
             tolerance=tolerance,
-            scale=size_of_target(objective) / alpha,
             keep=record == "networks",
             progress=progress,
             saved=saved,
@@ -139,9 +144,9 @@ def gradient_flow(
     if throw and course.reason != "completed":
         raise RuntimeError(
             f"gradient_flow stopped at t = {float(course.now.time):.6g} of {times[-1]:.6g}: "
-            f"{course.reason}. Check the scale of y and of the parameters, try a larger "
-            f'lazy_scale, another solver than "{name}", or pass throw=False to get the run up to '
-            "there"
+            f"{course.reason}. Check the scale of y and of the parameters, try another solver than "
+            f'"{name}", a larger lazy_scale if the network is in float64, or pass throw=False to '
+            "get the run up to there"
         )
     fitted = alpha * course.fitted
     return Run(
@@ -154,6 +159,20 @@ def gradient_flow(
         networks=jax.tree.map(jnp.asarray, course.networks),
         status=status_of(course, chosen, name),
     )
+
+
+def _warn_of_rounding(net: Any, points: np.ndarray, alpha: float, allowed: float) -> None:
+    """Warn where outputs below float64 round by more than the error allowed in a step."""
+    one = net.first if isinstance(net, Pair) else net  # which round before they are subtracted
+    outputs = outputs_at(one, points)
+    rounding = alpha * float(jnp.finfo(outputs.dtype).eps * jnp.abs(outputs).max())
+    if rounding > allowed > 0:
+        warnings.warn(
+            f"outputs in {outputs.dtype} are rounded by {rounding:.1g} after lazy_scale, more than "
+            f"the error of {allowed:.1g} allowed in a step: expect many rejected steps. Use a "
+            "network in float64, or a smaller lazy_scale",
+            stacklevel=3,
+        )
 
 
 def status_of(course: Course, solver: Any, name: str) -> Status:

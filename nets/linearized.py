@@ -15,8 +15,10 @@ from nets._problem import as_problem, evaluate, gram, square, to_float64
 from nets._threads import one_blas_thread
 from nets.exponential import ExponentialMidpoint, product
 from nets.flow import status_of
-from nets.losses import is_mean_square, loss_along, objective_of_flow, size_of_target
+from nets.losses import is_mean_square, loss_along, objective_of_flow
 from nets.run import Run, Status
+
+_EPS = np.finfo(np.float64).eps
 
 
 @eqx.filter_jit
@@ -104,7 +106,9 @@ def linearized_flow(
     `h' = -(1/n) K (h - y)` is solved exactly with the eigenvectors of K/n at any time:
     `h(t) = y + exp(-t K/n) (h(0) - y)`, and at a probe point x'
     `h(x', t) = h(x', 0) - (1/n) K(x', X) phi(t) (h(0) - y)`, `phi(t) = (1 - exp(-t K/n))/(K/n)`
-    (Lee et al. 2019, Wide neural networks of any depth evolve as linear models, eqs. 9-11). Any
+    (Lee et al. 2019, Wide neural networks of any depth evolve as linear models, eqs. 9-11).
+    Eigenvalues below n eps of the largest are beyond float64 and count as zero: what belongs to
+    them stays where it is. Any
     other loss is integrated by `nets.ExponentialMidpoint`, exactly where it is quadratic, with
     error control as in `nets.gradient_flow` where it is not. t is the same as there. All of it in
     float64, with the parameters as they are.
@@ -154,7 +158,6 @@ def linearized_flow(
                 jnp.zeros(len(problem.kernel)),
                 times,
                 tolerance=tolerance,
-                scale=size_of_target(objective),
                 keep=False,
                 progress=False,
             )
@@ -186,18 +189,20 @@ def _exact(
 ) -> tuple[np.ndarray, np.ndarray | None, Status]:
     """Outputs at the samples and the probe points by the eigenvectors of K/n, for "mse"."""
     rates, modes, outputs = (np.asarray(part) for part in parts[:3])
-    rates = np.maximum(rates, 0.0)
+    # a smaller eigenvalue is rounding: at a time long enough it would decay, or grow, all the same
+    unknown = rates <= (least := len(rates) * _EPS * rates[-1])
+    rates = np.where(unknown, 0.0, rates)
     start = modes.T @ (alpha * outputs - values).ravel()
     decay = np.exp(-np.multiply.outer(times, rates))
     fitted = values + ((decay * start) @ modes.T).reshape(-1, *values.shape)
     probed = None
     if len(parts) > 3:
         cross, outside = (np.asarray(part) for part in parts[3:])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            moved = -np.expm1(-np.multiply.outer(times, rates)) / rates
-        moved = np.where(rates > 0, moved, times[:, None])
-        change = (moved * start) @ (cross @ modes).T
-        probed = alpha * outside - change.reshape(-1, *outside.shape)
+        share = cross @ modes
+        share[(np.abs(share) <= 10 * len(rates) * _EPS * np.abs(cross).max()) & unknown] = 0
+        floored = np.where(unknown, least or 1.0, rates)
+        moved = -np.expm1(-np.multiply.outer(times, floored)) / floored
+        probed = alpha * outside - ((moved * start) @ share.T).reshape(-1, *outside.shape)
     status = Status(
         solver="eigenvectors",
         reason="completed",

@@ -81,14 +81,7 @@ def is_mean_square(objective: Objective) -> bool:
     if not isinstance(objective, Pointwise):
         return False
     weighted = objective.rho is not None or objective.chi is not None
-    return objective.loss is power(2.0).value and not weighted
-
-
-def size_of_target(objective: Targeted) -> float:
-    """Root mean square of the values; 1, that of log-odds, for the cross-entropy."""
-    if isinstance(objective, CrossEntropy):
-        return 1.0
-    return float(jnp.sqrt(jnp.mean(objective.target**2)))
+    return objective.loss is SQUARE.value and not weighted
 
 
 def loss_along(objective: Objective, outputs: np.ndarray, ts: np.ndarray) -> np.ndarray:
@@ -177,7 +170,7 @@ def _as_record(loss: Any) -> Loss:
 def power(p: float) -> Loss:
     """`|r|^p/p`; the same functions for the same p, so that they compile once."""
     if p == 2:
-        return Loss(lambda r: r**2 / 2, lambda r: r, jnp.ones_like)
+        return SQUARE
     return Loss(
         lambda r: jnp.abs(r) ** p / p,
         lambda r: jnp.sign(r) * jnp.abs(r) ** (p - 1),
@@ -198,5 +191,6 @@ def _huber(r: Any) -> Any:
     return inner * (size - inner / 2)
 
 
+SQUARE = Loss(lambda r: r**2 / 2, lambda r: r, jnp.ones_like)
 LOGISTIC = Loss(_log_cosh, jnp.tanh, lambda r: 1 - jnp.tanh(r) ** 2)
 HUBER = Loss(_huber, lambda r: jnp.clip(r, -1.0, 1.0), lambda r: (jnp.abs(r) <= 1).astype(r.dtype))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -287,3 +288,16 @@ def test_steps_are_compiled_once(monkeypatch):
     assert len(added) >= 3
     assert added[0] > 0
     assert not any(added[1:])
+
+
+def test_rounding_beyond_the_tolerance_is_warned_of():
+    """The two halves of a pair round by 1e-7 each; times the lazy scale that is more than rtol."""
+    narrow = nets.antisymmetric(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), NET))
+    with pytest.warns(UserWarning, match="outputs in float32 are rounded by .* allowed in a step"):
+        nets.gradient_flow(narrow, X, Y, [1e-9], lazy_scale=1e5)
+
+
+def test_exponential_rule_asks_for_the_problem_of_a_network():
+    term = diffrax.ODETerm(lambda t, y, args: -y)
+    with pytest.raises(TypeError, match="ExponentialMidpoint must have the problem of nets"):
+        nets.ExponentialMidpoint().init(term, 0.0, 1.0, jnp.ones(2), None)

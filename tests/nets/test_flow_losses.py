@@ -167,6 +167,56 @@ def test_linearised_flow_of_a_quadratic_loss_takes_steps_of_any_length():
     assert run.status.steps + run.status.rejected < 12
 
 
+FLAT = {
+    "huber": (5 * Y + 9, lambda h: jnp.mean(huber(h - 5 * Y - 9))),
+    "logistic": (300 * Y, lambda h: jnp.mean(jnp.logaddexp(h - 300 * Y, 300 * Y - h))),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_flow_begins_where_a_loss_has_no_curvature(name):
+    """All residuals of Huber's loss beyond 1; log cosh so far out that 1 - tanh^2 is zero."""
+    y, value = FLAT[name]
+    assert np.abs(np.asarray(ONE(X)) - y).min() > 1
+    kernel, start = np.asarray(nets.tangent_kernel(ONE, X, X)), np.asarray(ONE(X))
+    exact = np.array(solved(lambda t, h: -jnp.asarray(kernel) @ jax.grad(value)(h), start))
+    size = np.sqrt(np.mean(y**2))
+    run = nets.linearized_flow(ONE, X, y, TS, loss=name)
+    np.testing.assert_allclose(run.fitted, exact, atol=1e-4 * size)
+    flows = [
+        nets.gradient_flow(ONE, X, y, TS, loss=name, solver=solver, rtol=1e-4)
+        for solver in ("exponential", "chebyshev")
+    ]
+    np.testing.assert_allclose(flows[0].fitted, flows[1].fitted, atol=1e-3 * size)
+    assert (np.diff(flows[0].loss) < 0).all()
+    assert flows[0].status.steps < 1000
+
+
+def test_weights_that_come_and_go_between_two_times_are_met():
+    """Frequencies count from t = 1 to 2 only: the flow is that of one unit of time."""
+    on = nets.Fourier(XI, np.ones(N))
+    pulse = nets.Fourier(XI, lambda t: jnp.where((t > 1) & (t < 2), 1.0, 0.0) * jnp.ones(N))
+    run = nets.gradient_flow(ONE, X, Y, [0.5, 1.0, 2.0, 50.0], loss=pulse, rtol=1e-5)
+    exact = nets.gradient_flow(ONE, X, Y, [1.0], loss=on, rtol=1e-6)
+    np.testing.assert_allclose(run.fitted[1], ONE(X), atol=1e-12)
+    np.testing.assert_allclose(run.fitted[2], exact.fitted[0], atol=1e-3)
+    np.testing.assert_allclose(run.fitted[3], run.fitted[2], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["p", "weighted", "fourier"])
+def test_losses_of_two_outputs_are_sums_over_them(name):
+    _, loss, y, value = CASES[name]
+    run = nets.linearized_flow(TWO, X, np.stack([y, y], axis=1), TS, loss=loss)
+    kernel, start = np.asarray(nets.tangent_kernel(TWO, X, X)), np.asarray(TWO(X))
+
+    def descend(t, h):
+        slopes = jax.vmap(lambda column: jax.grad(value)(column, t), 1, 1)(h)
+        return -jnp.einsum("ijab,jb->ia", kernel, slopes)
+
+    exact = np.array(solved(descend, start))
+    np.testing.assert_allclose(run.fitted, exact, atol=1e-4 * size(name))
+
+
 def test_cubic_loss_of_two_outputs_decays_as_a_power_of_time():
     """p = 4 near the end: r' = -lambda r^3, so that the loss falls as t^-2."""
     ts = np.logspace(3, 5, 5)

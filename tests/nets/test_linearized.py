@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
@@ -93,3 +94,17 @@ def test_spectrum_is_the_sampled_transform():
         for h in run.fitted
     ]
     np.testing.assert_allclose(run.spectrum(xi), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("case", ["repeated", "more samples than parameters"])
+def test_end_of_the_flow_is_the_least_movement_with_a_singular_kernel(case):
+    """Eigenvalues of rounding are no rates, however long one waits."""
+    net, x = NET, np.array([-0.5, 0.2, 0.2, 0.8])
+    if case != "repeated":
+        net, x = nets.two_layer(jax.random.key(5), width=1), np.linspace(-1, 1, 30)
+    y = np.random.default_rng(0).normal(size=len(x))
+    run = nets.linearized_flow(net, x, y, [1e20, 1e30, 1e300], probe=PROBE)
+    end = nets.least_movement(net, x, y, probe=PROBE, throw=False)
+    for fitted, probe in zip(run.fitted, run.probe, strict=True):
+        np.testing.assert_allclose(fitted, end.fitted, atol=1e-6)
+        np.testing.assert_allclose(probe, end.probe, atol=1e-4)
