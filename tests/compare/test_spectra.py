@@ -157,7 +157,7 @@ def test_bad_arguments_are_refused_by_name():
         spectra.relative_error(x, np.ones(4))
     with pytest.raises(ValueError, match=r"target must have shape .* got \(1, 5\) and \(5,\)"):
         spectra.relative_error([x], x)
-    with pytest.raises(ValueError, match=r"values must have shape \(\.\.\., n\)"):
+    with pytest.raises(ValueError, match=r"values must have shape \(\.\.\., 5\) like x"):
         spectra.spectrum(x, 1.0, [1.0])
     with pytest.raises(ValueError, match="values must be a rectangular array of numbers"):
         spectra.remove_affine(x, [[1.0], [1.0, 2.0]])
