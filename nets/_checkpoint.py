@@ -8,30 +8,45 @@ Nothing in it is executed when it is read.
 import hashlib
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import diffrax
+import equinox
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
+import optax
 
 SECONDS = 10.0
 """Between two files of one run, about."""
 _SHARE = 20
 """At most one part in so many of the time goes into writing."""
-_MAGIC = b"nets checkpoint 1 "
+_STALE = 3600.0
+"""Seconds after which what was begun and not finished is that of a run that was killed."""
+_MAGIC = b"nets checkpoint 2 "
 _DIGEST = 64
 _ADVICE = ": give another path, or delete the file to start from the beginning"
+_ENSEMBLE = ": give another path, for an ensemble that of a folder, or delete the file"
+_NUMERICS = jax, jaxlib, equinox, diffrax, optax
+"""What the bits of a run come from, beside what it is given and nets itself."""
 
 
 class Checkpoint:
-    """The file of one run, and what the run was given.
+    """The file of one run, what the run was given, and what computed it.
+
+    Several runs may have the same path at a time: each file is written under a name of its own
+    first, and the last one written stays.
 
     Args:
         path: the file; there need not be one yet, its folder must be there. Or a folder: the file
-            in it is named by what the run was given, so that many runs may share the folder.
+            in it is named by what the run was given, the kind of device and the versions, so that
+            many runs may share the folder; after an upgrade they begin anew there.
         function: the public name of the function that runs, such as "nets.train".
         ingredients: name -> all that decides the numbers of the run: numbers, words, and pytrees
             of arrays, keys, numbers and words; for functions see `program`. Of several that
@@ -46,13 +61,16 @@ class Checkpoint:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"checkpoint must be a path, got {path!r:.60}")
         self._function = function
-        self._run = {"jax": f"{jax.__version__} on {jax.default_backend()}"}
+        # the default one, which jax.default_device may have set for this thread
+        (device,) = jnp.zeros(()).devices()
+        self._run = {"kind of device": device.device_kind}
+        self._run |= {f"version of {module.__name__}": module.__version__ for module in _NUMERICS}
         self._run |= {name: _fingerprint(value) for name, value in ingredients.items()}
         self.path = Path(path)
         if self.path.is_dir():
             self.path /= f"{function}-{_fingerprint(tuple(self._run.items()))[:16]}.checkpoint"
-        # a run that was killed while it wrote has left this one behind: the next takes it away
-        self._partial = self.path.with_name(f".{self.path.name}.partial")
+        # threads and processes with the same path must not write into each other's file
+        self._partial = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.partial")
         try:
             self._partial.write_bytes(b"")
             self._partial.unlink()
@@ -61,6 +79,7 @@ class Checkpoint:
                 f"checkpoint must be in a folder that files can be written to, got {str(path)!r}: "
                 f"{error.strerror}"
             ) from error
+        self._take_away_stale()
         self._next = time.monotonic() + SECONDS
 
     def read(self, like: Any) -> Any:
@@ -127,6 +146,15 @@ class Checkpoint:
         end = time.monotonic()
         self._next = end + max(SECONDS, _SHARE * (end - start))
 
+    def _take_away_stale(self) -> None:
+        """Those that runs have left behind which were killed while they wrote."""
+        start, end = f".{self.path.name}.", ".partial"
+        for other in self.path.parent.iterdir():
+            if other.name.startswith(start) and other.name.endswith(end):
+                with suppress(OSError):  # another run was quicker, or it is not ours
+                    if time.time() - other.stat().st_mtime > _STALE:
+                        other.unlink()
+
     @property
     def _named(self) -> str:
         return f"checkpoint {str(self.path)!r}"
@@ -153,8 +181,9 @@ class Checkpoint:
             if its != mine:
                 words = _DIGEST not in (len(its), len(mine))
                 values = f" ({its}, not {mine})" if words else ""
+                advice = _ENSEMBLE if name == "network" else _ADVICE
                 raise ValueError(
-                    f"{self._named} belongs to a run with another {name}{values}{_ADVICE}"
+                    f"{self._named} belongs to a run with another {name}{values}{advice}"
                 )
 
 

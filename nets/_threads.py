@@ -4,14 +4,24 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, TypeVar
 
+import jax
+import jax.experimental
 import scipy.linalg  # noqa: F401  JAX calls SciPy's LAPACK; it can be limited only once loaded
 from threadpoolctl import threadpool_limits
 
 Result = TypeVar("Result")
 
+_SETTINGS = (
+    "enable_x64",
+    "default_matmul_precision",
+    "default_prng_impl",
+    "threefry_partitionable",
+)
+"""JAX's that decide numbers and are of one thread inside the context of the same name."""
+_mine = threading.local()
 _guard = threading.Lock()
 _limits: list[threadpool_limits] = []
 
@@ -44,6 +54,33 @@ def one_blas_thread() -> Iterator[None]:
                 limit.restore_original_limits()
 
 
+def settings_of_jax() -> Callable[[], AbstractContextManager[Any]]:
+    """What makes a context in which any thread has the settings of JAX that this one has now."""
+    wanted = {name: getattr(jax.config, f"jax_{name}") for name in _SETTINGS}
+
+    @contextmanager
+    def here() -> Iterator[None]:
+        with ExitStack() as contexts:
+            for name, value in wanted.items():
+                if getattr(jax.config, f"jax_{name}") != value:
+                    # before JAX 0.8 one of them was experimental
+                    module = jax if hasattr(jax, name) else jax.experimental
+                    contexts.enter_context(getattr(module, name)(value))
+            yield
+
+    return here
+
+
+def leave_if_interrupted() -> None:
+    """Raise KeyboardInterrupt in a thread of `in_threads` that nobody waits for after Ctrl-C.
+
+    For loops over calls of the device, between two of them; elsewhere it does nothing.
+    """
+    interrupted = getattr(_mine, "interrupted", None)
+    if interrupted is not None and interrupted.is_set():
+        raise KeyboardInterrupt
+
+
 def in_threads(
     call: Callable[[int], Result],
     indices: Sequence[int],
@@ -53,13 +90,14 @@ def in_threads(
     """call(i) for every index, `workers` of them at a time; `ended` gets i and result in turn.
 
     Once a call fails no further one begins; its error is raised when those on their way have
-    ended. Ctrl-C is raised at once, and they end in the background.
+    ended. Ctrl-C is raised at once, and they end in the background, at `leave_if_interrupted`.
     """
-    stopped = threading.Event()
+    stopped, interrupted = threading.Event(), threading.Event()
 
     def one(i: int) -> tuple[int, Result] | None:
         if stopped.is_set():
             return None
+        _mine.interrupted = interrupted
         try:
             return i, call(i)
         except BaseException:
@@ -73,6 +111,8 @@ def in_threads(
                 ended(*found)
     except BaseException as error:
         stopped.set()
-        pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
+        if isinstance(error, KeyboardInterrupt):
+            interrupted.set()
+        pool.shutdown(wait=not interrupted.is_set(), cancel_futures=True)
         raise
     pool.shutdown()

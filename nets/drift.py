@@ -1,26 +1,24 @@
 """How far training moves the tangent kernel and the parameters of a network."""
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from nets._checks import ArrayLike, as_points, check_network, check_same_dimension
 from nets._frozen import split
-from nets._gram import MEMORY
-from nets.kernels.tangent import kernel_of
-from nets.run import Run, unstack
+from nets.run import Run, kernel_at, reached, unstack
 
 
 def kernel_drift(run: Run, initial: Any, x: ArrayLike) -> Float[np.ndarray, "*seeds T"]:
     """Relative change of the tangent kernel along a run, `|K(t) - K(0)|_F / |K(0)|_F`.
 
     K is the kernel K(x, x) of the network recorded at each time, in the Frobenius norm (Lee, Xiao
-    et al. 2019, fig. 1); one kernel is held at a time. Zero on an infinitely wide network, in the
-    limit of a large lazy scale, and at t = 0.
+    et al. 2019, fig. 1); K(0) and one more are held at a time. Zero on an infinitely wide network,
+    in the limit of a large lazy scale, and at t = 0.
 
     Args:
         run: with record="networks".
@@ -38,13 +36,7 @@ def kernel_drift(run: Run, initial: Any, x: ArrayLike) -> Float[np.ndarray, "*se
     points = as_points("x", x)
     check_same_dimension("x", points, run.x)
 
-    def kernel(net: Any) -> np.ndarray:
-        parameters, static = split(net)
-        dtype = jax.tree.leaves(parameters)[0].dtype
-        found = kernel_of(static, parameters, jnp.asarray(points, dtype), None, dtype, MEMORY)
-        return np.asarray(found, np.float64)
-
-    return _along(run, initial, kernel)
+    return _along(run, initial, lambda net: np.asarray(kernel_at(net, points), np.float64))
 
 
 def parameter_drift(run: Run, initial: Any) -> Float[np.ndarray, "*seeds T"]:
@@ -82,22 +74,12 @@ def _along(run: Run, initial: Any, quantity: Callable[[Any], np.ndarray]) -> np.
             "initial must be the network that the run began with, got one with parameters of "
             f"other shapes: {initial!r:.60}"
         )
-    nets = [run.net_at(i) for i in range(run.loss.shape[-1])]
-
-    def single(initial: Any, nets: list[Any], loss: np.ndarray) -> np.ndarray:
-        start, drift = quantity(initial), np.full(len(nets), np.nan)
-        for i in np.flatnonzero(np.isfinite(loss)):
-            drift[i] = np.linalg.norm(quantity(nets[i]) - start) / np.linalg.norm(start)
-        return drift
-
-    if run.loss.ndim == 1:
-        return single(initial, nets, run.loss)
-    return np.stack(
-        [
-            single(unstack(initial, seed), [unstack(net, seed) for net in nets], loss)
-            for seed, loss in enumerate(run.loss)
-        ]
-    )
+    drift = np.full(run.loss.shape, np.nan)
+    for seed, found in groupby(reached(run), key=lambda pair: pair[0][:-1]):
+        start = quantity(unstack(initial, *seed) if seed else initial)
+        for index, net in found:
+            drift[index] = np.linalg.norm(quantity(net) - start) / np.linalg.norm(start)
+    return drift
 
 
 def _shapes(net: Any) -> list[tuple[int, ...]]:

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from nets._checks import Integer, as_size
 from nets._keys import check_keys
 from nets._resident import measured
-from nets._threads import in_threads, one_blas_thread, processors
-from nets.run import Run, stack
+from nets._threads import in_threads, one_blas_thread, processors, settings_of_jax
+from nets.run import Run, check_same_axes, stack
 
 
 def ensemble(
@@ -33,9 +33,13 @@ def ensemble(
     All local devices of JAX's default backend take part; inside `jax.default_device(device)` that
     one alone. Arrays that `make` or `run` bring along get to the device by themselves, unless they
     were tied to another one with `jax.device_put`. Results go to the host as soon as a run ends.
+    What contexts such as `jax.enable_x64` and `jax.default_matmul_precision` set around the call
+    holds in all threads.
 
     When a run fails, no further one begins, and the error has a note that names the seed. Ctrl-C
-    stops the ensemble at once; runs that are on their way end in the background.
+    stops the ensemble at once; runs that are on their way end in the background, when the device
+    has done what it was given last: about a second for `nets.gradient_flow`, up to the whole run
+    for `nets.train` without checkpoint. Python waits for them when it exits.
 
     Args:
         make: key -> network, e.g. `lambda key: nets.two_layer(key, width=1024)`.
@@ -53,9 +57,10 @@ def ensemble(
         NumPy arrays: together they may be more than a device holds.
 
     Raises:
-        ValueError: there is no key, a single one, or one more axis of them; memory is not positive.
-        TypeError: make or run cannot be called, keys are no random keys, run gives no Run, memory
-            is no integer.
+        ValueError: there is no key, a single one, or one more axis of them; memory is not positive;
+            the runs do not have the same ts, steps or x.
+        TypeError: make or run cannot be called, keys are no random keys, run gives no Run, or one
+            that is an ensemble itself; memory is no integer.
     """
     check_keys(keys)
     for name, function, kind in (("make", make, "key -> network"), ("run", run, "network -> Run")):
@@ -70,6 +75,7 @@ def ensemble(
     workers = processors() if on_cpu else len(devices)
     # a context of its own would compile anew what single runs have compiled
     contexts = [None] if chosen is None and len(devices) == 1 else devices
+    settings = settings_of_jax()
     free: SimpleQueue[Any] = SimpleQueue()
     for context in contexts * math.ceil(workers / len(contexts)):
         free.put(context)
@@ -77,13 +83,9 @@ def ensemble(
     def single(i: int) -> Run:
         device = free.get()
         try:
-            with jax.default_device(device) if device else nullcontext():
+            with settings(), jax.default_device(device) if device else nullcontext():
                 result = run(make(_as_new(keys[i])))
-                if not isinstance(result, Run):
-                    raise TypeError(
-                        f"run must return a Run such as nets.gradient_flow gives, got "
-                        f"{result!r:.60}"
-                    )
+                _check_single(result)
                 net, networks = jax.device_get((result.net, result.networks))
             return replace(result, net=net, networks=networks)
         except Exception as error:
@@ -96,6 +98,9 @@ def ensemble(
     with tqdm(total=len(keys), disable=not progress, desc="ensemble", unit="seed") as bar:
 
         def ended(i: int, result: Run) -> None:
+            for j, other in runs.items():
+                check_same_axes(result, other, f"keys[{i}]", f"keys[{j}]")
+                break
             runs[i] = result
             bar.update()
 
@@ -113,6 +118,19 @@ def ensemble(
             )
             raise
     return stack([runs[i] for i in range(len(keys))])
+
+
+def _check_single(result: Any) -> None:
+    """Refuse what is no Run of one network."""
+    if not isinstance(result, Run):
+        raise TypeError(
+            f"run must return a Run such as nets.gradient_flow gives, got {result!r:.60}"
+        )
+    if result.loss.ndim > 1:
+        raise TypeError(
+            f"run must return a Run of one network, got an ensemble of {len(result.loss)}: "
+            "ensembles cannot be nested, give all keys to one"
+        )
 
 
 def _as_new(key: Any) -> Any:

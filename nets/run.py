@@ -1,7 +1,7 @@
 """What a training run leaves behind."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,9 @@ from jaxtyping import Complex, Float, Int
 
 from nets._checks import ArrayLike, as_points, as_real, check_same_dimension
 from nets._frozen import split
-from nets.kernels import tangent_kernel
+from nets._gram import MEMORY
+from nets.kernels.condition import warn_if_beyond
+from nets.kernels.tangent import kernel_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Status:
     """How a run went. For an ensemble each entry is an array or a tuple, one item a seed."""
 
     solver: Any
-    """"chebyshev", "exponential", "optax" or, for a linearised network, "eigenvectors"."""
+    """"chebyshev", "exponential", the name of a class of diffrax such as "Tsit5", "optax" or, for a
+    linearised network, "eigenvectors"."""
     reason: Any
     """"completed", or why the integration stopped."""
     time: Any
@@ -31,9 +34,12 @@ class Status:
     rejected: Any
     """Steps that missed the tolerance and were repeated."""
     gradients: Any
-    """Gradients of the loss (one backward pass over all samples, or one batch, each)."""
+    """Gradients of the loss (one backward pass over all samples, or one batch, each). For solvers
+    of diffrax without the power iterations that choose the first step, and NaN where they are no
+    explicit Runge-Kutta methods, whose evaluations nobody counts."""
     jacobians: Any
-    """Jacobians of all outputs, each with an n x n eigendecomposition."""
+    """Jacobians of all outputs at the samples, n of them or n c, each with an eigendecomposition of
+    a kernel of that many rows."""
     spectral_radius: Any
     """Largest eigenvalue of K/n, or of the Hessian of the loss, when it was last measured."""
 
@@ -117,6 +123,9 @@ class Run:
     def kernels(self, x: ArrayLike) -> Float[np.ndarray, "..."]:
         """Tangent kernel K(x, x) at every recording, NaN where none was reached.
 
+        Where the dtype of the network does not hold the condition number of the first one, there is
+        a warning, see `nets.tangent_kernel`.
+
         Args:
             x: points (n1, d), or (n1,) when d = 1.
 
@@ -129,30 +138,66 @@ class Run:
         """
         points = as_points("x", x)
         check_same_dimension("x", points, self.x)
-        nets = [self.net_at(i) for i in range(self.loss.shape[-1])]
-        outputs = self.fitted.shape[self.loss.ndim + 1 :]
-        shape = (len(points), len(points), *outputs, *outputs)
+        outputs = (len(points), *self.fitted.shape[self.loss.ndim + 1 :])
+        dtype = jax.tree.leaves(split(self.net)[0])[0].dtype
+        shape = (*self.loss.shape, *outputs[:1], *outputs, *outputs[1:])
+        found = np.full(shape, np.nan, dtype)
+        for count, (index, net) in enumerate(reached(self)):
+            if count == 0:  # once: of the same points the later ones say the same
+                warn_if_beyond(
+                    dtype,
+                    outputs,
+                    lambda chosen, kind, net=net: kernel_at(net, points[chosen], kind),
+                )
+            found[index] = kernel_at(net, points)
+        return found
 
-        def along(nets: list[Any], loss: np.ndarray) -> np.ndarray:
-            dtype = jax.tree.leaves(split(self.net)[0])[0].dtype
-            found = np.full((len(nets), *shape), np.nan, dtype)
-            for i in np.flatnonzero(np.isfinite(loss)):
-                found[i] = tangent_kernel(nets[i], points, points)
-            return found
 
-        if self.loss.ndim == 1:
-            return along(nets, self.loss)
-        return np.stack(
-            [
-                along([unstack(net, seed) for net in nets], loss)
-                for seed, loss in enumerate(self.loss)
-            ]
-        )
+def kernel_at(net: Any, points: np.ndarray, dtype: Any = None) -> jax.Array:
+    """K(x, x) of a network, without checks; summed in its own dtype unless another is given."""
+    parameters, static = split(net)
+    own = jax.tree.leaves(parameters)[0].dtype
+    return kernel_of(static, parameters, jnp.asarray(points, own), None, dtype or own, MEMORY)
+
+
+def reached(run: Run) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """(time,) or (seed, time), and the network, wherever one was recorded; seed after seed."""
+    if run.networks is None:
+        raise ValueError('networks were not recorded: pass record="networks"')
+    for index in np.argwhere(np.isfinite(run.loss)).tolist():
+        if run.loss.ndim == 1:
+            yield tuple(index), run.net_at(*index)
+        else:  # not by net_at: all seeds together may be more than the device holds
+            kept = jax.tree.map(lambda leaf, at=tuple(index): jnp.asarray(leaf[at]), run.networks)
+            yield tuple(index), eqx.combine(kept, unstack(split(run.net)[1], index[0]))
 
 
 def unstack(net: Any, seed: int) -> Any:
     """One network out of a stack of them."""
     return jax.tree.map(lambda leaf: leaf[seed] if eqx.is_array(leaf) else leaf, net)
+
+
+def check_same_axes(run: Run, other: Run, name: str, its: str) -> None:
+    """Refuse runs that cannot be stacked under one axis; `name` and `its` say whose they are."""
+    for entry in ("ts", "steps", "x", "probe", "networks"):
+        here, there = getattr(run, entry), getattr(other, entry)
+        if here is None and there is None:
+            continue
+        if here is None or there is None:
+            got = ["None" if value is None else "some" for value in (here, there)]
+        elif entry in ("probe", "networks"):
+            continue
+        elif here.shape != there.shape:
+            got = [f"shape {value.shape}" for value in (here, there)]
+        elif (here != there).any():
+            at = tuple(np.argwhere(here != there)[0].tolist())
+            got = [f"{value[at]} at index {at}" for value in (here, there)]
+        else:
+            continue
+        raise ValueError(
+            f"run must give the same {entry} for every seed, got {got[0]} for {name} and {got[1]} "
+            f"for {its}"
+        )
 
 
 def stack(runs: Sequence[Run]) -> Run:

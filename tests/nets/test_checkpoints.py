@@ -5,11 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 import optax
 import pytest
@@ -121,8 +126,17 @@ def test_a_killed_process_leaves_a_file_to_go_on_from(tmp_path):
         child.kill()
     assert said == "writing\n"
     assert child.returncode == -signal.SIGKILL
-    # killed while it was writing
-    assert sorted(os.listdir(tmp_path)) == [".run.partial", "run"]
+    # killed while it was writing: nobody knows that it is not writing still, before an hour is over
+    partial, run = sorted(tmp_path.iterdir())
+    assert (partial.name[:5], partial.suffix, run) == (".run.", ".partial", path)
+    other = tmp_path / ".run2.0.partial"
+    other.touch()
+    for age, left in ((3500, [partial, other, path]), (3700, [path])):
+        for file in (partial, other):
+            os.utime(file, (time.time() - age,) * 2)
+        Checkpoint(path, "nets.train", {})
+        assert set(tmp_path.iterdir()) == {other, *left}
+    other.unlink()
     ends = []
 
     def advance(problem, state, *rest):
@@ -216,9 +230,62 @@ def test_checkpoints_of_other_functions_and_versions_are_refused(tmp_path, monke
     for like in ({"b": np.zeros(2)}, {"a": np.zeros(2, np.float32)}, {"a": 0.0}, {}):
         with pytest.raises(ValueError, match="was written by another version of nets: give"):
             Checkpoint(path, "nets.train", {"n": 1}).read(like)
-    monkeypatch.setattr(jax, "__version__", "0.0.1")
-    with pytest.raises(ValueError, match=r"another jax \(.* on .*, not 0.0.1 on .*\): give"):
-        Checkpoint(path, "nets.train", {"n": 1}).read({"a": np.zeros(2)})
+    for module in (jax, jaxlib, eqx, diffrax, optax):
+        with monkeypatch.context() as patch:
+            version = module.__version__.replace(".", r"\.")
+            patch.setattr(module, "__version__", "0.0.1")
+            words = rf"another version of {module.__name__} \('?{version}'?, not '?0.0.1'?\): give"
+            with pytest.raises(ValueError, match=words):
+                Checkpoint(path, "nets.train", {"n": 1}).read({"a": np.zeros(2)})
+
+
+class Accelerator:
+    """A device of another kind, and an array that lies there."""
+
+    device_kind = "Abacus 3000"
+
+    def devices(self):
+        return {self}
+
+
+def test_checkpoints_of_another_kind_of_device_are_refused(tmp_path, monkeypatch):
+    Checkpoint(tmp_path / "run", "nets.train", {}).write({"a": 1})
+    monkeypatch.setattr(_checkpoint.jnp, "zeros", lambda shape: Accelerator())
+    other = Checkpoint(tmp_path / "run", "nets.train", {})
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"another kind of device \(cpu, not Abacus 3000\): give"):
+        other.read({"a": 0})
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_equal_runs_write_at_the_same_time(tmp_path, monkeypatch, folder):
+    """Both files are there in full before one gets its name."""
+    replace, both, path = os.replace, threading.Barrier(2), tmp_path if folder else tmp_path / "run"
+
+    def together(*names):
+        both.wait(20)
+        replace(*names)
+
+    def write(number):
+        checkpoint = Checkpoint(path, "nets.train", {})
+        checkpoint.write({"a": np.full(1000, number)})
+        return checkpoint
+
+    monkeypatch.setattr(os, "replace", together)
+    with ThreadPoolExecutor(2) as pool:
+        checkpoints = list(pool.map(write, (1, 2)))
+    (file,) = tmp_path.iterdir()
+    assert file == checkpoints[0].path == checkpoints[1].path
+    found = checkpoints[0].read({"a": np.zeros(0, int)})["a"]
+    assert (found == found[0]).all()
+    assert found[0] in (1, 2)
+
+
+def test_one_file_for_several_networks_is_refused_with_the_way_out(tmp_path):
+    path = tmp_path / "run"
+    Checkpoint(path, "nets.train", {"network": np.ones(2)}).write({"a": 1})
+    with pytest.raises(ValueError, match="network: give another path, for an ensemble that of a f"):
+        Checkpoint(path, "nets.train", {"network": np.zeros(2)}).read({"a": 1})
 
 
 def test_damaged_files_are_refused(tmp_path):

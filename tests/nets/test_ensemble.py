@@ -4,6 +4,7 @@ import importlib
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nets
 from nets._resident import measured
-from nets._threads import one_blas_thread
+from nets._threads import leave_if_interrupted, one_blas_thread
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X)
@@ -197,6 +198,102 @@ def test_ctrl_c_is_raised_at_once_and_no_further_run_begins():
         if "ThreadPoolExecutor" in thread.name:
             thread.join()
     assert (len(begun), waited) == (4, [True] * 4)
+
+
+@pytest.mark.usefixtures("_four_processors")
+def test_runs_on_their_way_end_after_ctrl_c_where_they_ask():
+    ended = []
+
+    def run(net):
+        try:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            for _ in range(2000):
+                leave_if_interrupted()
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            ended.append(net)
+            raise
+        return DONE
+
+    leave_if_interrupted()  # nothing in this thread
+    with pytest.raises(KeyboardInterrupt):
+        nets.ensemble(lambda key: NET, MANY[:1], run)
+    for thread in threading.enumerate():
+        if "ThreadPoolExecutor" in thread.name:
+            thread.join()
+    assert len(ended) == 1
+    nets.ensemble(lambda key: NET, KEYS, lambda net: leave_if_interrupted() or DONE)
+
+
+SETTINGS = {
+    "enable_x64": False,
+    "default_matmul_precision": "float32",
+    "default_prng_impl": "rbg",
+    "threefry_partitionable": not jax.config.jax_threefry_partitionable,
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("memory", [None, 2**40])
+def test_contexts_around_an_ensemble_hold_for_every_seed(name, memory):
+    def settings():
+        return {name: getattr(jax.config, f"jax_{name}") for name in SETTINGS}
+
+    seen = []
+
+    def run(net):
+        seen.append((settings(), jnp.zeros(()).dtype))
+        return DONE
+
+    with getattr(jax, name)(SETTINGS[name]):
+        expected = settings(), jnp.zeros(()).dtype
+        nets.ensemble(lambda key: NET, MANY[:3], run, memory=memory)
+    assert expected[0][name] == SETTINGS[name] != settings()[name]
+    assert seen == [expected] * 3
+
+
+def changed(**entries):
+    """As DONE, but every run later than the first has other entries."""
+    begun = iter([DONE])
+    return lambda net: next(begun, replace(DONE, **entries))
+
+
+SHAPES = r"shape \({}\) for keys\[1\] and shape \({}\) for keys\[0\]"
+NONE = r"None for keys\[1\] and some for keys\[0\]"
+SOME = r"some for keys\[1\] and None for keys\[0\]"
+TWO = {"fitted": DONE.fitted[:2], "loss": DONE.loss[:2]}
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "got"),
+    [
+        ("ts", {"ts": np.array([0.0, 2.0, 9.0])}, r"2.0 at index \(1,\) for keys\[1\] and 1.0 at"),
+        ("ts", {"ts": DONE.ts[:2], **TWO}, SHAPES.format("2,", "3,")),
+        ("ts", {"ts": None}, NONE),
+        ("steps", {"steps": np.arange(3)}, SOME),
+        (
+            "x",
+            {"x": DONE.x[::-1]},
+            r"1.0 at index \(0, 0\) for keys\[1\] and -1.0 at",
+        ),
+        ("x", {"x": DONE.x[:3]}, SHAPES.format("3, 1", "8, 1")),
+        ("probe", {"probe": np.zeros((3, 1))}, SOME),
+        ("networks", {"networks": NET}, SOME),
+    ],
+)
+def test_runs_of_different_axes_are_not_stacked(name, entries, got):
+    with pytest.raises(
+        ValueError, match=f"run must give the same {name} for every seed, got {got}"
+    ):
+        nets.ensemble(lambda key: NET, KEYS, changed(**entries), memory=1)
+
+
+def test_ensembles_are_not_nested():
+    def run(net):
+        return nets.ensemble(lambda key: NET, MANY[:3], lambda net: DONE)
+
+    with pytest.raises(TypeError, match="Run of one network, got an ensemble of 3: ens"):
+        nets.ensemble(lambda key: NET, KEYS, run)
 
 
 def test_progress_bar_counts_the_seeds(capsys):

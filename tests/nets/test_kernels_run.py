@@ -1,5 +1,6 @@
 """Tangent kernels along a run."""
 
+import equinox as eqx
 import jax
 import numpy as np
 import optax
@@ -17,6 +18,14 @@ AT = [0, 1, 400]
 
 def make(key, dtype=None):
     return nets.mlp(key, widths=(1, 5, 2), activation="relu", weight_std=0.8, dtype=dtype)
+
+
+class Shifted(eqx.Module):
+    net: eqx.Module
+    by: nets.Frozen
+
+    def __call__(self, x):
+        return self.net(x + self.by.value)
 
 
 def train(net):
@@ -48,3 +57,32 @@ def test_kernels_of_an_ensemble_of_several_outputs_have_the_seeds_in_front():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_have_the_dtype_of_the_network(dtype):
     assert train(make(KEY, dtype)).kernels(PROBE).dtype == dtype
+
+
+def test_condition_of_the_kernels_of_a_run_is_warned_of_once():
+    near = 1e-4 * PROBE  # kernels of nearby points differ by little
+    run = train(make(KEY, "float32"))
+    with pytest.warns(UserWarning, match="the tangent kernel has a condition number") as warned:
+        kernels = run.kernels(near)
+    assert len(warned) == 1
+    assert np.isfinite(kernels[:2]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_drift_of_ill_conditioned_kernels_is_given_without_a_warning():
+    net = make(KEY, "float32")
+    run = train(net)
+    drift = nets.kernel_drift(run, net, 1e-4 * PROBE)
+    assert np.isfinite(drift[:2]).all()
+    assert np.isnan(drift[2])
+
+
+def test_frozen_arrays_of_an_ensemble_are_those_of_each_seed():
+    def make_shifted(key):
+        return Shifted(make(key), nets.Frozen(jax.random.normal(key, (1,))))
+
+    keys = jax.random.split(KEY, 2)
+    kernels = nets.ensemble(make_shifted, keys, train).kernels(PROBE)
+    for seed, key in enumerate(keys):
+        expected = nets.tangent_kernel(make_shifted(key), PROBE, PROBE)
+        np.testing.assert_allclose(kernels[seed, 0], expected, rtol=1e-12)
