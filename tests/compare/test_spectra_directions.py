@@ -34,6 +34,14 @@ def test_affine_removal_of_dependent_and_constant_coordinates_is_that_of_the_oth
     )
 
 
+def test_affine_removal_does_not_depend_on_the_units_of_the_coordinates(random):
+    x, y = random.normal(size=(20, 2)), random.normal(size=20)
+    in_other_units = x * np.array([1e-12, 1e9])
+    np.testing.assert_allclose(
+        spectra.remove_affine(in_other_units, y), spectra.remove_affine(x, y), atol=1e-13
+    )
+
+
 def test_affine_removal_in_more_dimensions_than_samples_leaves_nothing(random):
     left = spectra.remove_affine(random.normal(size=(10, 30)), random.normal(size=10))
     assert np.abs(left).max() < 1e-13

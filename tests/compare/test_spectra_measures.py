@@ -49,9 +49,11 @@ def test_bands_of_a_residual_are_the_two_parts_of_the_loss(n, share, spacing, se
 
 
 def test_a_frequency_within_rounding_of_an_edge_is_on_it():
-    xi = np.arange(1, 8) * 0.1
-    parts = spectra.band_power(xi, np.ones(7), [0, 0.3, 0.7, 1])
-    np.testing.assert_array_equal(parts, [2, 4, 1])
+    xi = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    edges = [0, 3 * 0.1, 7 * 0.1, 1]
+    assert edges[1] > xi[2]
+    assert edges[2] > xi[6]
+    np.testing.assert_array_equal(spectra.band_power(xi, np.ones(7), edges), [2, 4, 1])
 
 
 def test_band_error_of_one_frequency_is_its_relative_error(random):
