@@ -93,8 +93,9 @@ def over_seeds(
     of every such sample. The limits are quantiles of these, at levels widened for few seeds
     (Hesterberg 2015, What teachers should know about the bootstrap, The American Statistician 69,
     "expanded percentile interval"): plain ones, of a spread that is too small by
-    `sqrt((s - 1)/s)`, cover less than they say. No limit can lie beyond the least and the largest
-    seed, so that four seeds or fewer still cover less than 95 %.
+    `sqrt((s - 1)/s)`, cover less than they say. No limit can lie beyond the least and
+    the largest seed: of normal numbers, intervals of level 0.95 hold the mean in 74, 87, 92, 93,
+    94 % of the cases for 3, 4, 6, 8, 16 seeds.
 
     Args:
         distances: of `distance`, or any other number of a trajectory, shape (s, ..., T).
