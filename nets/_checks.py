@@ -150,8 +150,12 @@ def check_network(net: Any) -> None:
     leaves = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))
     if not leaves:
         raise TypeError(f"net must have floating-point parameters, got {net!r:.60}")
-    if not jax.tree.leaves(split(net)[0]):
+    trained = jax.tree.leaves(split(net)[0])
+    if not trained:
         raise TypeError(f"net must have trained parameters, all are Frozen in {net!r:.60}")
+    for leaf in trained:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise TypeError(f"net must have real parameters, got dtype {leaf.dtype}")
     if not all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
         raise ValueError("net must have finite parameters, got NaN or infinity among them")
 

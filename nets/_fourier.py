@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nets._checks import ArrayLike, Integer, Number, as_fraction, as_real, as_size
+from nets._loss_checks import traced_shape
 from nets._objectives import InFourier, InFourierByStages
 
 
@@ -98,14 +99,18 @@ def _frequencies(value: ArrayLike, dim: int) -> np.ndarray:
 
 def _weights(value: Any, count: int, dtype: Any) -> Any:
     """The weights as an array, or the function of t after a look at t = 0."""
-    first: Any = value(jnp.zeros((), dtype)) if callable(value) else value
+    zero = jnp.zeros((), dtype)
+    first: Any = value(zero) if callable(value) else value
     weights = as_real("weights", first)
     if weights.shape != (count,):
         raise ValueError(
             f"weights must have shape ({count},), one for each frequency, got {weights.shape}"
         )
     _check_sign(weights)
-    return value if callable(value) else jnp.asarray(weights, dtype)
+    if not callable(value):
+        return jnp.asarray(weights, dtype)
+    traced_shape("weights", lambda t: jnp.asarray(value(t)), zero)
+    return value
 
 
 def _rows_of_weights(value: ArrayLike, count: int) -> np.ndarray:

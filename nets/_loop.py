@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from nets._objectives import Objective
+from nets._optimizer import update
 from nets._problem import evaluate
 
 
@@ -94,12 +95,20 @@ def _step(problem: Problem, objective: Objective, carry: Any) -> Any:
         )
         rows, inside = batches.rows(order, step)
         x, objective = x[rows], objective.batch(rows, inside)
-    outputs, pullback = jax.vjp(lambda leaves: evaluate(problem.static, leaves, x), parameters)
+
+    def outputs_of(parameters: Any) -> Array:
+        return evaluate(problem.static, parameters, x)
+
+    outputs, pullback = jax.vjp(outputs_of, parameters)
     t = step.astype(outputs.dtype)
     (slope,) = pullback(objective.gradient(outputs, t))
-    updates, memory = problem.optimizer.update(slope, memory, parameters)
+    value = objective.value(outputs, t)
+    updates, memory = update(
+        *(problem.optimizer, slope, memory, parameters),
+        *(value, lambda parameters: objective.value(outputs_of(parameters), t)),
+    )
     parameters = optax.apply_updates(parameters, updates)
-    return step + 1, order, parameters, memory, jnp.isfinite(objective.value(outputs, t))
+    return step + 1, order, parameters, memory, jnp.isfinite(value)
 
 
 def _nan_unless(finite: Array, tree: Any) -> Any:

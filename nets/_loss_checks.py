@@ -29,12 +29,7 @@ def check_record(loss: Any, curvature: Elementwise, residual: np.ndarray) -> Non
         ("slope", loss.slope),
         ("curvature", curvature),
     ):
-        try:
-            shape = jax.eval_shape(lambda r, function=function: function(r), grid).shape
-        except jax.errors.TracerArrayConversionError as error:
-            raise TypeError(
-                f"loss.{name} must be a function of JAX arrays (jax.numpy, not numpy)"
-            ) from error
+        shape = traced_shape(f"loss.{name}", function, grid)
         if shape != grid.shape:
             raise ValueError(
                 f"loss.{name} must return the shape of its argument, {grid.shape}, got {shape}"
@@ -67,6 +62,16 @@ def check_record(loss: Any, curvature: Elementwise, residual: np.ndarray) -> Non
             )
 
 
+def traced_shape(name: str, function: Callable[[Any], Any], argument: Any) -> tuple[int, ...]:
+    """Shape of what a function gives in a compiled program, which NumPy cannot be part of."""
+    try:
+        return jax.eval_shape(lambda given: function(given), argument).shape
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise TypeError(
+            f"{name} must be a function of JAX arrays (jax.numpy, not numpy)"
+        ) from error
+
+
 def as_targets(y: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """Values in the shape of the outputs."""
     values = as_real("y", y)
@@ -90,6 +95,11 @@ def as_probabilities(y: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
         _between("y", values, 0, 1, "from 0 to 1 for a network with one output")
         return values
     classes = shape[1]
+    if classes == 1:
+        raise ValueError(
+            f'net must have outputs of shape ({shape[0]},) for the loss "cross-entropy" of one '
+            f"output, got {shape}: the softmax of one class is always 1"
+        )
     if values.shape == shape[:1]:
         whole = f'whole numbers from 0 to {classes - 1} for the loss "cross-entropy"'
         _between("y", values, 0, classes - 1, whole)

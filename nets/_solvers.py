@@ -39,18 +39,25 @@ def as_solver(value: Any, rtol: float) -> tuple[Any, str]:
             f"got {value!r:.60}"
         )
     if counts_its_cost(value):
-        return value, {kind: word for word, kind in _SOLVERS.items()}[type(value)]
+        return value, {kind: word for word, kind in _SOLVERS.items()}.get(type(value), name)
     if value.term_structure not in (diffrax.AbstractTerm, diffrax.ODETerm):
         raise ValueError(f"solver must integrate one diffrax.ODETerm, got {name}")
     if not isinstance(value, diffrax.AbstractAdaptiveSolver):
         raise ValueError(f"solver must estimate its error, as diffrax.Tsit5() does, got {name}")
-    if isinstance(value, diffrax.AbstractImplicitSolver):
-        finder = value.root_finder
-        if not eqx.is_array_like(getattr(finder, "rtol", 0.0)):  # left to a step size controller
-            steps = diffrax.PIDController(rtol=rtol, atol=rtol)
-            value = eqx.tree_at(
-                lambda tree: (tree.root_finder.rtol, tree.root_finder.atol, tree.root_finder.norm),
-                value,
-                (steps.rtol, steps.atol, steps.norm),
-            )
-    return value, name
+    return _with_tolerances(value, diffrax.PIDController(rtol=rtol, atol=rtol)), name
+
+
+def _with_tolerances(solver: Any, steps: diffrax.PIDController) -> Any:
+    """The solver, or the one within, with the root finder's tolerances where it has none."""
+    if isinstance(solver, diffrax.AbstractWrappedSolver):
+        within = _with_tolerances(solver.solver, steps)
+        return eqx.tree_at(lambda tree: tree.solver, solver, within)
+    if not isinstance(solver, diffrax.AbstractImplicitSolver):
+        return solver
+    if eqx.is_array_like(getattr(solver.root_finder, "rtol", 0.0)):
+        return solver
+    return eqx.tree_at(
+        lambda tree: (tree.root_finder.rtol, tree.root_finder.atol, tree.root_finder.norm),
+        solver,
+        (steps.rtol, steps.atol, steps.norm),
+    )

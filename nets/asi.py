@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nets._checks import check_network
+from nets.networks.activations import kinked
 
 
 @jax.custom_jvp
@@ -38,6 +39,11 @@ class Pair(eqx.Module):
     def activation(self) -> Any:
         """The activation of both networks, where they name one."""
         return getattr(self.first, "activation", None)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether one of the networks has kinks, as far as they say."""
+        return kinked(self.first) or kinked(self.second)
 
 
 class Antisymmetric(Pair):

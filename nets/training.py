@@ -4,11 +4,12 @@ import os
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nets._checkpoint import Checkpoint, program
+from nets._checkpoint import Checkpoint
 from nets._checks import (
     ArrayLike,
     Integer,
@@ -24,7 +25,8 @@ from nets._following import follow
 from nets._fourier import Fourier, FourierStages
 from nets._frozen import split
 from nets._keys import check_key
-from nets._loop import Batches, Problem, State, begin
+from nets._loop import Batches, Problem, begin
+from nets._optimizer import described
 from nets._problem import functions_of, outputs_at
 from nets.losses import Weighted, as_objective, scaled
 from nets.run import Run, Status
@@ -66,7 +68,8 @@ def train(
         net: a network, of one or several outputs.
         x: samples (n, d), or (n,) when d = 1.
         y: values (n,), or (n, c) for c outputs; for "cross-entropy" see there.
-        optimizer: an optax transformation, such as `optax.adam(1e-3)`.
+        optimizer: an optax transformation, such as `optax.adam(1e-3)`; one that asks for the loss,
+            as `optax.lbfgs()` does for its line search, gets that of the samples of the step.
         steps: number of steps, 0 or more.
         record_at: steps (T,) after which outputs are recorded, sorted, from 0 to `steps`; 0 is the
             network as given.
@@ -120,13 +123,14 @@ def train(
     one_of("record", record, _RECORDS)
 
     parameters, static = split(net)
-    outputs = outputs_at(net, points)
+    kind = jax.tree.leaves(parameters)[0].dtype
+    outputs = outputs_at(net, points.astype(kind))
     objective = as_objective(loss, points, y, alpha * outputs)
     problem = Problem(
         static=static,
         optimizer=optimizer,
-        x=jnp.asarray(points, outputs.dtype),
-        probe=None if extra is None else jnp.asarray(extra, outputs.dtype),
+        x=jnp.asarray(points, kind),
+        probe=None if extra is None else jnp.asarray(extra, kind),
         alpha=jnp.asarray(alpha, outputs.dtype),
         batches=batches,
         keep=record == "networks",
@@ -146,7 +150,7 @@ def train(
             "record": record,
         }
         given |= functions_of(net, state.objective, problem.x, outputs)
-        given["optimizer"] = _optimizer(problem, state)
+        given["optimizer"] = described(optimizer, state.memory, state.parameters, outputs.dtype)
         saved = Checkpoint(checkpoint, "nets.train", given)
     state, noted = follow(problem, state, at, last, progress, saved)
     reason = "completed" if state.finite else f"the loss is not finite at step {state.step}"
@@ -176,12 +180,6 @@ def train(
             spectral_radius=float("nan"),
         ),
     )
-
-
-def _optimizer(problem: Problem, state: State) -> Any:
-    """The optimiser for a checkpoint: its numbers, and what it does."""
-    given = state.parameters, state.memory, state.parameters
-    return state.memory, program(problem.optimizer.update, *given)
 
 
 def _as_steps(value: Any) -> int:

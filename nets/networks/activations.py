@@ -71,8 +71,5 @@ def has_kinks(activation: Activation) -> bool:
 
 
 def kinked(net: Any) -> bool:
-    """Whether a network, or each of a pair, has kinks: they limit the order of an integrator."""
-    net = getattr(net, "first", net)
-    maxima = getattr(net, "pooling", None) == "max" and net.pool > 1
-    activation = getattr(net, "activation", None)
-    return maxima or (activation is not None and has_kinks(activation))
+    """Whether a network says that it has kinks; one that does not say so counts as smooth."""
+    return getattr(net, "kinked", False) is True

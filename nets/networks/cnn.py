@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from nets._checks import Integer, as_inputs, as_size, one_of
 from nets._keys import check_key
-from nets.networks.activations import Activation, activate, as_activation
+from nets.networks.activations import Activation, activate, as_activation, has_kinks
 from nets.networks.initial import Deviations
 from nets.networks.layers import Convolution, Dense, Recipe, as_outputs
 from nets.networks.mlp import as_sizes
@@ -30,6 +30,12 @@ class CNN(eqx.Module):
     scaling: str = eqx.field(static=True)
     distribution: str = eqx.field(static=True)
     pooling: str = eqx.field(static=True, default="max")
+
+    @property
+    def kinked(self) -> bool:
+        """Whether activation or max-pooling has kinks: they limit the order of an integrator."""
+        maxima = self.pooling == "max" and self.pool > 1
+        return maxima or has_kinks(self.activation)
 
     def __call__(self, x: Any) -> Float[Array, "n ..."]:
         """Outputs (n,), or (n, c) for c of them, at images (n, h, w, channels), flat or not.

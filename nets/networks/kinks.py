@@ -35,6 +35,11 @@ class TwoLayerKinks(eqx.Module):
         return "relu"
 
     @property
+    def kinked(self) -> bool:
+        """True: ReLU has one."""
+        return True
+
+    @property
     def density(self) -> float:
         """Initial density of l at 0, kinks per unit of length."""
         spread = self.sigmas[2]

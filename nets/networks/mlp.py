@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from nets._checks import Integer, as_size
 from nets._keys import check_key
-from nets.networks.activations import Activation, activate, as_activation
+from nets.networks.activations import Activation, activate, as_activation, has_kinks
 from nets.networks.initial import Deviations
 from nets.networks.layers import Dense, Recipe, as_batch, as_outputs
 
@@ -21,6 +21,11 @@ class MLP(eqx.Module):
     activation: Activation = eqx.field(static=True)
     scaling: str = eqx.field(static=True)
     distribution: str = eqx.field(static=True)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the activation has kinks: they limit the order of an integrator."""
+        return has_kinks(self.activation)
 
     def __call__(self, x: Any) -> Float[Array, "n ..."]:
         """Outputs (n,), or (n, c) for c of them, at the points x, (n, d), or (n,) when d = 1.

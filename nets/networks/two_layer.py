@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from nets._checks import Integer, Number, as_positive, as_size, one_of
 from nets._keys import check_key
-from nets.networks.activations import Activation, activate, as_activation
+from nets.networks.activations import Activation, activate, as_activation, has_kinks
 from nets.networks.initial import as_dtype
 from nets.networks.layers import SCALINGS, as_batch, matmul
 
@@ -33,6 +33,11 @@ class TwoLayer(eqx.Module):
             return 1 / self.scale
         width = self.a.shape[-1]
         return {"ntk": 1 / math.sqrt(width), "standard": 1.0, "mean-field": 1 / width}[self.scale]
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the activation has kinks: they limit the order of an integrator."""
+        return has_kinks(self.activation)
 
     def __call__(self, x: Any) -> Float[Array, " n"]:
         """Outputs at the points x, (n, d), or (n,) when d = 1; in the dtype of the parameters.

@@ -90,23 +90,6 @@ def test_bad_options_of_the_flow(options, error, match):
         nets.gradient_flow(NET, X, Y, TS, **options)
 
 
-@pytest.mark.parametrize("flow", [nets.gradient_flow, nets.linearized_flow])
-@pytest.mark.parametrize(
-    ("loss", "error", "match"),
-    [
-        ("mae", ValueError, "loss must be one of 'mse', got 'mae'"),
-        (4.0, ValueError, "loss must be 'mse', the only one there is, got 4.0"),
-        (3, ValueError, "loss must be 'mse', the only one there is, got 3"),
-        (None, TypeError, "loss must be one of 'mse', got None"),
-        (True, TypeError, "loss must be one of 'mse', got True"),
-        (np.square, TypeError, "loss must be one of 'mse', got <ufunc 'square'>"),
-    ],
-)
-def test_loss_other_than_mse(flow, loss, error, match):
-    with pytest.raises(error, match=match):
-        flow(NET, X, Y, TS, loss=loss)
-
-
 @pytest.mark.parametrize("net", [NET, nets.antisymmetric(NET)])
 @pytest.mark.parametrize("x", ["abc", None, KEY, [1j], [True], [object()], [[1.0], [1.0, 2.0]]])
 def test_network_refuses_what_holds_no_real_numbers(net, x):
@@ -148,14 +131,11 @@ def test_broken_parameters_are_refused():
             call(broken)
 
 
-def test_network_of_several_outputs_is_refused():
-    class Two(type(NET)):
-        def __call__(self, x):
-            return jnp.stack([super().__call__(x)] * 2, axis=1)
-
-    double = Two(a=NET.a, w=NET.w, b=NET.b, activation="relu")
-    with pytest.raises(ValueError, match="net must give one output for each point"):
-        nets.gradient_flow(double, X, Y, TS)
+def test_complex_parameters_are_refused():
+    turned = jax.tree.map(lambda leaf: leaf.astype(jnp.complex64), NET)
+    for call in (nets.antisymmetric, lambda net: nets.tangent_kernel(net, X, X)):
+        with pytest.raises(TypeError, match="net must have real parameters, got dtype complex64"):
+            call(turned)
 
 
 def test_networks_that_were_not_recorded_cannot_be_had():

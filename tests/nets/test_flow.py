@@ -1,6 +1,7 @@
 """Gradient flow as users call it."""
 
 import itertools
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import nets
 import nets._integrate
-from nets._solvers import choose_solver
+from nets._solvers import as_solver, choose_solver
 
 X = np.linspace(-1, 1, 8)
 Y = np.sin(3 * X) + 0.3 * X
@@ -165,6 +166,17 @@ def test_both_solvers_agree_on_relu():
     assert difference.max() < 1e-2 * np.sqrt(np.mean(Y**2))
 
 
+class Foreign(eqx.Module):
+    """Somebody's network, with names of ours for things of its own."""
+
+    activation: Any
+    weight: jax.Array = eqx.field(default_factory=lambda: jnp.ones(1))
+    pooling: str = "max"
+
+    def __call__(self, x):
+        return x @ self.weight
+
+
 def test_solver_is_chosen_by_samples_kinks_and_tolerance():
     image = {"image": (4, 4, 1), "channels": (2,), "dense": (), "kernel_size": 1}
     own = [jax.nn.leaky_relu, jnp.abs, jax.nn.gelu, lambda z: z]
@@ -178,13 +190,42 @@ def test_solver_is_chosen_by_samples_kinks_and_tolerance():
             nets.cnn(jax.random.key(0), **image, activation="tanh", pool=1),
             nets.cnn(jax.random.key(0), **image, activation="tanh", pooling="average"),
             *(nets.mlp(jax.random.key(0), widths=(1, 2, 1), activation=chosen) for chosen in own),
+            nets.two_layer_kinks(jax.random.key(0), width=2),
+            nets.Doubled(NET, RELU),
             lambda x: x,
+            *(Foreign(activation) for activation in ("swish", "relu", [], jnp.ones(3))),
+            nets.antisymmetric(Foreign("swish")),
         )
     ]
-    expected = [False, True, True, True, False, False, True, True, False, False, False]
+    expected = [False, True, True, True, False, False, True, True, False, False, True, True]
+    expected += [False] * 6
     assert fine == ["chebyshev" if kinks else "exponential" for kinks in expected]
     assert choose_solver(RELU, 100, 1e-3) == "exponential"
     assert choose_solver(NET, 5000, 1e-3) == "chebyshev"
+
+
+class Own(nets.Chebyshev):
+    """A solver that somebody made of ours."""
+
+
+def test_solvers_made_of_others_are_taken_with_their_own_name():
+    given = Own()
+    assert as_solver(given, 1e-5) == (given, "Own")
+    assert as_solver(nets.Chebyshev(), 1e-5)[1] == "chebyshev"
+    for within in (diffrax.Euler(), nets.Chebyshev()):
+        half = diffrax.HalfSolver(within)
+        assert as_solver(half, 1e-5) == (half, "HalfSolver")
+
+
+def test_root_finder_of_an_implicit_solver_gets_the_tolerance_of_the_steps():
+    for wrapped in (lambda it: it, lambda it: diffrax.HalfSolver(diffrax.HalfSolver(it))):
+        found, _ = as_solver(wrapped(diffrax.Kvaerno3()), 1e-5)
+        while isinstance(found, diffrax.HalfSolver):
+            found = found.solver
+        assert (found.root_finder.rtol, found.root_finder.atol) == (1e-5, 1e-5)
+    exact = diffrax.Kvaerno3(root_finder=diffrax.VeryChord(rtol=1e-9, atol=1e-8))
+    found, _ = as_solver(diffrax.HalfSolver(exact), 1e-5)
+    assert (found.solver.root_finder.rtol, found.solver.root_finder.atol) == (1e-9, 1e-8)
 
 
 def test_recorded_networks_are_those_of_the_recorded_outputs():

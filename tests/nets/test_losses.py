@@ -1,5 +1,7 @@
 """Losses of the outputs: values against other people's, derivatives against JAX's."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -259,6 +261,7 @@ def test_equal_powers_are_the_same_functions():
     assert first.slope is second.slope
 
 
+NO_NUMPY = r"weights must be a function of JAX arrays \(jax.numpy, not numpy\)"
 BAD = [
     ("mae", Y_ONE, ONE, ValueError, "loss must be one of 'mse', .*'cross-entropy', got 'mae'"),
     (1.5, Y_ONE, ONE, ValueError, "loss must be at least 2: .* got 1.5"),
@@ -276,6 +279,7 @@ BAD = [
     ("cross-entropy", SHARES[:, :2], SEVERAL, ValueError, r"\(8,\) \(classes\) or \(8, 3\) \(pro"),
     ("cross-entropy", SHARES / 2, SEVERAL, ValueError, "rows that add up to 1, got 0.5 in row 0"),
     ("cross-entropy", 1 - 3 * SHARES, SEVERAL, ValueError, "y must be probabilities from 0 to 1"),
+    ("cross-entropy", BINARY, ONE[:, None], ValueError, r"net must have .*\(8,\) for .* \(8, 1\):"),
     (nets.Weighted(rho=RHO[:3]), Y_ONE, ONE, ValueError, r"rho must have shape \(8,\), .*\(3,\)"),
     (nets.Weighted(rho=2 * RHO), Y_ONE, ONE, ValueError, "rho must have mean 1 .*, got 2"),
     (nets.Weighted(rho=RHO - 1), Y_ONE, ONE, ValueError, "rho must not be negative, got -0"),
@@ -286,6 +290,9 @@ BAD = [
     (nets.Fourier(XI, [1.0]), Y_ONE, ONE, ValueError, r"weights must have shape \(8,\).*\(1,\)"),
     (nets.Fourier(XI, -WEIGHTS), Y_ONE, ONE, ValueError, "weights must not be negative, got -"),
     (nets.Fourier(XI, lambda t: t), Y_ONE, ONE, ValueError, r"weights must have shape \(8,\)"),
+    (nets.Fourier(XI, lambda t: WEIGHTS * np.exp(-t)), Y_ONE, ONE, TypeError, NO_NUMPY),
+    (nets.Fourier(XI, lambda t: WEIGHTS * math.exp(-t)), Y_ONE, ONE, TypeError, NO_NUMPY),
+    (nets.Fourier(XI, lambda t: WEIGHTS if t < 1 else 0), Y_ONE, ONE, TypeError, NO_NUMPY),
     (nets.FourierStages(XI, WEIGHTS, [1]), Y_ONE, ONE, ValueError, r"weights .*shape \(S, 8\)"),
     (nets.FourierStages(XI, [-WEIGHTS], [1]), Y_ONE, ONE, ValueError, "weights must not be neg"),
     (nets.FourierStages(XI, [WEIGHTS], [1, 2]), Y_ONE, ONE, ValueError, r"peaks .*shape \(1,\)"),

@@ -8,6 +8,7 @@ import optax
 import pytest
 
 import nets
+from nets._loop import Batches
 
 X = np.arange(8) / 8 - 0.5
 Y = np.sin(3 * X) + 0.3 * X
@@ -17,6 +18,7 @@ NET = nets.two_layer(KEY, width=40, activation="tanh", sigma_b=1.0)
 PAIR = nets.antisymmetric(NET)
 DEEP = nets.mlp(KEY, widths=(1, 20, 10, 3), weight_std=0.5)
 SGD, ADAM = optax.sgd(0.05), optax.adam(0.01)
+BACKTRACKING = optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(15))
 CLASSES = np.array([0, 0, 0, 1, 1, 2, 2, 2])
 
 
@@ -59,6 +61,84 @@ def test_optimisers_equal_a_loop_of_single_steps(optimizer, net, y):
     for one, two in zip(leaves_of(run.net), leaves_of(expected), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(run.fitted[1], expected(X), rtol=1e-11, atol=1e-13)
+
+
+def reference_with_the_loss(optimizer, net, x, y, steps):
+    """The same for an optimiser that asks for more than the gradient."""
+
+    def loss(net):
+        return jnp.sum((net(x) - y) ** 2) / (2 * len(x))
+
+    @jax.jit
+    def step(net, memory):
+        value, slope = jax.value_and_grad(loss)(net)
+        updates, memory = optimizer.update(
+            slope, memory, net, value=value, grad=slope, value_fn=loss
+        )
+        return optax.apply_updates(net, updates), memory
+
+    memory = optimizer.init(net)
+    for _ in range(steps):
+        net, memory = step(net, memory)
+    return net
+
+
+@pytest.mark.parametrize("optimizer", [BACKTRACKING, optax.polyak_sgd(max_learning_rate=0.5)])
+def test_optimisers_that_ask_for_the_loss_are_given_it(optimizer):
+    run = nets.train(NET, X, Y, optimizer=optimizer, steps=30, record_at=[30])
+    expected = reference_with_the_loss(optimizer, NET, X, Y, 30)
+    assert np.abs(expected(X) - NET(X)).max() > 1e-2
+    np.testing.assert_allclose(run.fitted[0], expected(X), rtol=1e-9, atol=1e-11)
+
+
+def test_quasi_newton_steps_converge_and_go_on_from_a_file(tmp_path):
+    options = {"optimizer": optax.lbfgs(), "steps": 80, "record_at": [0, 20, 80]}
+    options["checkpoint"] = tmp_path / "run"
+    run = nets.train(NET, X, Y, **options)
+    assert run.loss[1] < 1e-2 * run.loss[0]
+    assert run.loss[2] < 1e-5 * run.loss[0]
+    again = nets.train(NET, X, Y, **options)
+    np.testing.assert_array_equal(again.fitted, run.fitted)
+
+
+def test_line_search_of_a_batch_is_of_the_loss_of_the_batch():
+    """On a batch of one sample every search makes its residual smaller; float32 within float64."""
+    net = nets.two_layer(KEY, width=40, activation="tanh", sigma_b=1.0, dtype="float32")
+    run = nets.train(
+        *(net, X, Y),
+        optimizer=BACKTRACKING,
+        steps=8,
+        record_at=range(9),
+        batch_size=1,
+        key=KEY,
+        lazy_scale=2.0,
+    )
+    assert run.fitted.dtype == np.float32
+    residual = np.abs(run.fitted - Y)
+    steps, chosen = np.arange(8), Batches(KEY, 8, 1).order(0)
+    assert (residual[steps + 1, chosen] < residual[steps, chosen]).all()
+    assert (np.diff(run.loss) > 0).any()
+
+
+def test_optimiser_that_asks_for_more_is_refused():
+    def step(updates, state, params=None, *, curvature):
+        return updates, state
+
+    odd = optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), step)
+    with pytest.raises(TypeError, match=r"value, grad and value_fn; .* missing.*'curvature'"):
+        nets.train(NET, X, Y, optimizer=odd, steps=1, record_at=[1])
+
+
+def test_optimiser_that_takes_no_more_than_the_gradient_is_left_alone():
+    def step(updates, state, params=None):
+        return jax.tree.map(lambda leaf: -0.05 * leaf, updates), state
+
+    plain = optax.GradientTransformation(lambda _: optax.EmptyState(), step)
+    runs = [
+        nets.train(NET, X, Y, optimizer=optimizer, steps=5, record_at=[5])
+        for optimizer in (plain, SGD)
+    ]
+    np.testing.assert_allclose(runs[0].fitted, runs[1].fitted, rtol=1e-13)
 
 
 @pytest.mark.parametrize("momentum", [None, 0.5])
@@ -224,6 +304,23 @@ def test_numbers_stay_in_the_precision_of_the_network(dtype):
     run = nets.train(net, X, Y, optimizer=ADAM, steps=3, record_at=[3], probe=PROBE, lazy_scale=7.0)
     for array in (*leaves_of(run.net), run.fitted, run.probe, run.loss):
         assert array.dtype == dtype
+
+
+class ByEquinox(eqx.Module):
+    layers: eqx.nn.MLP
+
+    def __call__(self, x):
+        assert x.dtype == self.layers.layers[0].weight.dtype
+        return jax.vmap(self.layers)(x)
+
+
+def test_foreign_networks_get_points_in_the_precision_of_their_parameters():
+    layers = eqx.nn.MLP(1, "scalar", 8, 1, activation=jnp.tanh, dtype=jnp.float32, key=KEY)
+    net = ByEquinox(layers)
+    run = nets.train(net, X, Y, optimizer=ADAM, steps=3, record_at=[0, 3], probe=PROBE)
+    for array in (*leaves_of(run.net), run.fitted, run.probe, run.loss):
+        assert array.dtype == np.float32
+    np.testing.assert_allclose(run.fitted[0], net(X[:, None].astype(np.float32)), rtol=1e-5)
 
 
 def test_training_needs_no_float64():
