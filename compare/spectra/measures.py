@@ -106,7 +106,7 @@ def band_power(
     that were chosen, and no more.
 
     Args:
-        xi: frequencies, shape (F,) or (F, d); |xi| is the Euclidean norm.
+        xi: frequencies, shape (F,) or (F, d); `|xi|` is the Euclidean norm.
         spectrum: shape (..., F).
         edges: increasing, not negative, the last may be infinite, shape (B + 1,).
 
