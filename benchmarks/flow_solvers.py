@@ -7,8 +7,8 @@ in the same loop with the same error control, in outputs. Each method runs at se
 for ReLU), relative, of the outputs at the last time, against a tighter run. Every run has 20
 seconds, after its compiled programs are ready; ">" marks those that took longer. Kvaerno5 solves
 its stages with the dense Jacobian of all parameters, as diffrax does by default, and is left out
-where parameters times samples are more than 40,000. Larger sizes than those listed need minutes by
-every method.
+where parameters times samples are more than 40,000. Larger sizes are left out for the time they
+take.
 
 Prints a table and writes results/flow_solvers.json next to this file. `quick` as the only argument
 leaves out all but the smallest sizes.

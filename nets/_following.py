@@ -11,6 +11,7 @@ from tqdm import tqdm
 from nets import _checkpoint
 from nets._checkpoint import Checkpoint
 from nets._loop import Problem, Recording, State, advance, only_steps, shapes
+from nets._threads import leave_if_interrupted
 
 _BLOCK = 32
 """Recordings of one call of the device; a call costs as much as tens of small steps."""
@@ -54,6 +55,7 @@ def _straight(
     """Block after block."""
     parts: list[Recording] = []
     for first in range(0, len(ends), block):
+        leave_if_interrupted()
         chunk = ends[first : first + block]
         state, recordings = _call(problem, state, chunk, block)
         parts.append(recordings)
@@ -86,6 +88,7 @@ def _saved(
     step, done, budget = int(state.step), len(parts[0].loss), 1
     bar.update(min(done, bar.total))
     while done < len(ends):
+        leave_if_interrupted()
         start, before = time.perf_counter(), step
         chunk = ends[done : done + block]
         chunk = chunk[chunk <= step + budget]

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from nets._checkpoint import Checkpoint
 from nets._steps import Moment, advance, begin
+from nets._threads import leave_if_interrupted
 
 _MAX_ATTEMPTS = 1_000_000
 _FIRST, _SECONDS = 8, 1.0
@@ -153,6 +154,7 @@ def _run(
     allowed, shortest = np.array([tolerance * course.scale, course.shortest])
     most = _FIRST
     while course.done < len(ts):
+        leave_if_interrupted()
         before = int(course.now.steps + course.now.rejected)
         if before >= _MAX_ATTEMPTS:
             course.reason = f"{_MAX_ATTEMPTS} steps were not enough"

@@ -12,7 +12,7 @@ from nets.exponential import ExponentialMidpoint
 from nets.networks import kinked
 
 _SOLVERS = {"exponential": ExponentialMidpoint, "chebyshev": Chebyshev}
-_LARGE = 2000
+_LARGE = 500
 _FINE = 1e-4
 
 

@@ -55,7 +55,7 @@ def gradient_flow(
     - any solver of diffrax that estimates its error, such as `diffrax.Tsit5()`. Implicit ones
       solve with the Jacobian of all parameters, unless they are given another linear solver.
 
-    None takes "exponential" up to 2000 outputs at the samples, unless rtol < 1e-4 with ReLU, whose
+    None takes "exponential" up to 500 outputs at the samples, unless rtol < 1e-4 with ReLU, whose
     kinks make the kernel drift in jumps, and "chebyshev" otherwise. `run.status.solver` says which
     it was.
 

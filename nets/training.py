@@ -103,7 +103,7 @@ def train(
 
     Raises:
         ValueError, TypeError: bad data, network or option; a loss that does not fit the outputs; a
-            checkpoint of another run, of another version of JAX or kind of device, or a damaged
+            checkpoint of another run, of another version of JAX, equinox, diffrax or optax, or a damaged
             one; one in a folder that cannot be written to.
         RuntimeError: (throw) the loss is not finite.
     """
