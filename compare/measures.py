@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 import lfp
-from compare import spectra
+from compare import distances, spectra
 
 
 @dataclass
@@ -90,8 +90,7 @@ def distance(
     h_NTK is the NTK flow that starts from the same output h(0) = initial.
     """
     flow = lfp.solve(task.law.ntk, task.x, task.y, task.ts, initial=lambda _: initial)
-    difference = np.linalg.norm(fitted - flow.fitted, axis=-1)
-    return difference / np.linalg.norm(task.y - initial)
+    return distances.distance(fitted, flow.fitted, target=task.y, initial=initial)
 
 
 def kernel_drift(

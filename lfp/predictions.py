@@ -53,7 +53,7 @@ def loss_split(
     bounds = check.real_array("eta", eta, ndim=(0, 1))
     if bounds.min() < 0:
         raise ValueError(f"eta must be at least 0, got {bounds.min():g}")
-    counts, steps, cells = _grid(x)
+    counts, steps, cells = uniform_grid(x)
     axes = [np.fft.fftfreq(m, step) for m, step in zip(counts, steps, strict=True)]
     size = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij"))).ravel()
     values, place = np.unique(bounds, return_inverse=True)
@@ -148,7 +148,7 @@ def stopping_time(
     return float(np.exp(best) if near[0] > 0 else best)
 
 
-def _grid(x: np.ndarray) -> tuple[list[int], list[float], np.ndarray]:
+def uniform_grid(x: np.ndarray) -> tuple[list[int], list[float], np.ndarray]:
     """Points and spacing of each axis, and the flat cell `(n,)` of every point."""
     n, d = x.shape
     counts, steps = [], []

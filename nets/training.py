@@ -103,8 +103,8 @@ def train(
 
     Raises:
         ValueError, TypeError: bad data, network or option; a loss that does not fit the outputs; a
-            checkpoint of another run, of another version of JAX, equinox, diffrax or optax, or a damaged
-            one; one in a folder that cannot be written to.
+            checkpoint of another run or of other versions of JAX, equinox, diffrax and optax, or a
+            damaged one; one in a folder that cannot be written to.
         RuntimeError: (throw) the loss is not finite.
     """
     check_network(net)

@@ -6,7 +6,7 @@ from scipy import fft
 
 from compare.spectra import _checks as check
 from compare.spectra._checks import ArrayLike
-from lfp.predictions import _grid
+from lfp.predictions import uniform_grid
 
 
 def dft_frequencies(x: ArrayLike) -> Float[np.ndarray, " n"] | Float[np.ndarray, "n d"]:
@@ -66,7 +66,7 @@ def _uniform(x: ArrayLike) -> tuple[list[int], list[float], np.ndarray]:
     """Points and spacing of each axis, and the flat cell (n,) of every point."""
     positions = check.cloud(x)
     try:
-        return _grid(positions)
+        return uniform_grid(positions)
     except ValueError:
         n, d = positions.shape
         raise ValueError(
