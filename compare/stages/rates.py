@@ -54,7 +54,7 @@ def flow_of(setting: Setting) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarra
     pull = setting.rho * setting.slope / n
     velocity = -setting.chi * _apply(setting.kernel, setting.chi * pull)
     squares = -(pull * velocity).sum(axis=1)
-    scale = np.abs(setting.kernel).max() * n * ((setting.chi * pull) ** 2).sum(axis=1)
+    scale = np.abs(setting.kernel).max(axis=(1, 2)) * n * ((setting.chi * pull) ** 2).sum(axis=1)
     zero = squares <= setting.rounding * scale
     if (squares < -100 * setting.rounding * scale).any():
         i = int(np.argmin(squares / np.maximum(scale, np.finfo(float).tiny)))

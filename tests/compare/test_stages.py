@@ -342,6 +342,50 @@ def test_frequencies_below_dissipate_from_the_eta_on_that_the_corollary_says():
     assert (found.eta > below.since.min()).any()
 
 
+def refined(activation, *, cut_off):
+    """Constants of Theorems 1 and 3 of one random network on finer and finer grids, `(M, n)`."""
+    a, w, b = np.random.default_rng(0).normal(size=(3, 200))
+    value, slope = {
+        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+        "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+    }[activation]
+    first, last = [], []
+    for n in GRIDS:
+        x = 3 * np.arange(n) / n - 1.5
+        z = np.outer(x, 2 * w) + b
+        features = np.hstack([value(z), a * slope(z) * x[:, None], a * slope(z)])
+        chi = stages.bump(x) if cut_off else None
+        h, kernel = value(z) @ a / 14, features @ features.T / 200
+        found = stages.measure(x, np.sin(2 * x), [h], kernel, [0.0], m=M, chi=chi)
+        first.append(found.initial.constant)
+        last.append(found.final.constant)
+    return np.transpose(first), np.transpose(last)
+
+
+GRIDS = (128, 256, 512, 1024)
+
+
+def test_constants_of_tanh_with_a_cut_off_do_not_grow_under_refinement():
+    for constants in refined("tanh", cut_off=True):
+        np.testing.assert_allclose(constants, constants[:, :1] * np.ones(len(GRIDS)), rtol=1e-4)
+
+
+def test_constants_of_relu_with_a_cut_off_grow_beyond_the_power_of_the_theorem():
+    first, last = refined("relu", cut_off=True)
+    np.testing.assert_allclose(first[0], first[0, 0] * np.ones(len(GRIDS)), rtol=1e-3)  # m = 2k - 1
+    assert first[2, -1] > 1.3 * first[2, 0]
+    np.testing.assert_allclose(stages.exponent(GRIDS, last[1:]), [1.5, 2.5], atol=0.05)  # m - 1/2
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_constants_without_a_cut_off_grow_under_refinement(activation):
+    first, last = refined(activation, cut_off=False)
+    assert (np.diff(first) > 0).all()
+    # |grad h^| falls as 1/xi and q as 1/xi^2: sums as m - 1, or a logarithm, and norms as m - 1/2
+    np.testing.assert_allclose(stages.exponent(GRIDS, first[1:]), [1, 2], atol=0.2)
+    np.testing.assert_allclose(stages.exponent(GRIDS, last), [0.5, 1.5, 2.5], atol=0.1)
+
+
 def test_exponent_is_the_power():
     scale = np.array([1.0, 2, 5, 9, 20])
     values = 3 * scale ** np.array([[-1.5], [2.0]])
