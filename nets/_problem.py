@@ -135,7 +135,8 @@ def as_problem(
     require_float64(what)
     check_network(net)
     points = as_points("x", x)
-    outputs = outputs_at(net, points).astype(jnp.float64)
+    kind = jax.tree.leaves(split(net)[0])[0].dtype
+    outputs = outputs_at(net, points.astype(kind)).astype(jnp.float64)
     times = as_times(ts)
     extra = None if probe is None else as_points("probe", probe)
     if extra is not None:

@@ -42,7 +42,8 @@ def evaluations(solver: Any) -> int | float | None:
     """Vector fields of a step, None for solvers that count them; NaN where nobody knows."""
     if counts_its_cost(solver):
         return None
-    if not isinstance(solver, diffrax.AbstractERK):
+    wrapped = isinstance(solver, diffrax.AbstractWrappedSolver)  # passes for what it wraps
+    if wrapped or not isinstance(solver, diffrax.AbstractERK):
         return float("nan")
     tableau = cast(Any, solver.tableau)
     return len(tableau.c) + (0 if tableau.fsal else 1)
