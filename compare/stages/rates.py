@@ -42,7 +42,6 @@ def diagonals(
     """
     weighted = weight[:, None] * kernel * weight
     shift, row = np.arange(len(weight))[:, None], np.arange(len(weight))
-    # NumPy adds in pairs, which loses less, along the last axis only
     along = weighted[row, (row + shift) % len(weight)].sum(axis=1)
     across = weighted[row, (shift - row) % len(weight)].sum(axis=1)
     return np.fft.rfft(along).real, np.fft.rfft(across)

@@ -130,14 +130,14 @@ def integrals(
         loss=float(loss[0]),
         loss_fall=float(loss[0] - loss[-1]),
         squares=float(weights @ slope**2),
-        squares_error=float(_missed(-(slope**2), loss, steps)),
+        squares_error=float(missed(-(slope**2), loss, steps)),
         path=float(weights @ slope),
         mixed=float(weights @ (slope * root)),
         content=float(weights @ energy),
         total=float(max(weights @ np.abs(total_rate), np.abs(np.diff(energy)).sum())),
-        total_error=float(_missed(total_rate, energy, steps)),
+        total_error=float(missed(total_rate, energy, steps)),
         high=weights @ np.abs(high_rate),
-        high_error=_missed(high_rate, high_energy, steps),
+        high_error=missed(high_rate, high_energy, steps),
         high_change=np.abs(high_energy[0] - high_energy[-1]),
         gradients=weights @ (slope[:, None] * above(rates.gradient, scales.first)),
         outputs=weights @ (2 * (slope * root)[:, None] * sensitivity),
@@ -147,7 +147,7 @@ def integrals(
     )
 
 
-def _missed(rate: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarray | np.floating:
+def missed(rate: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarray | np.floating:
     """Error of the trapezoidal sum of `|rate|`, where rate is the derivative of values.
 
     Interval by interval, what the sum of the rate itself misses of the change of the values, and,
@@ -155,8 +155,8 @@ def _missed(rate: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarr
     """
     steps = steps.reshape(-1, *[1] * (rate.ndim - 1))
     first, last = rate[:-1], rate[1:]
-    missed = np.abs(steps * (first + last) / 2 - np.diff(values, axis=0))
+    lost = np.abs(steps * (first + last) / 2 - np.diff(values, axis=0))
     crosses = first * last < 0
     size = np.where(crosses, np.abs(first) + np.abs(last), 1.0)
     corner = np.where(crosses, np.abs(first) * np.abs(last) / size, 0.0)
-    return (missed + steps * corner).sum(axis=0)
+    return (lost + steps * corner).sum(axis=0)

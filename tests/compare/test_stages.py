@@ -7,6 +7,7 @@ import pytest
 import lfp
 import nets
 from compare import stages
+from compare.stages.windows import missed
 
 LOSSES = {
     "mse": (lambda r: r**2 / 2, lambda r: r),
@@ -180,6 +181,24 @@ def test_cut_off_and_density_are_those_of_a_transformed_problem():
     np.testing.assert_allclose(called.final.bound, found.final.bound, rtol=1e-12)
 
 
+def test_density_counts_up_to_a_factor():
+    x, y, outputs, kernel, ts = decaying_case()
+    found = stages.measure(x, y, outputs, kernel, ts).intermediate
+    same = stages.measure(x, y, outputs, kernel, ts, rho=np.full(len(x), 7.0)).intermediate
+    np.testing.assert_allclose(same.bound, found.bound, rtol=1e-12)
+    np.testing.assert_allclose(same.loss_error, found.loss_error, rtol=1e-9)
+
+
+def test_each_time_is_measured_by_its_own_kernel():
+    x, y, outputs, jacobians = random_case(12)
+    kernel = kernels(jacobians)
+    found = stages.measure(x, y, outputs, kernel, [0, 0, 0])
+    sizes = np.array([1.0, 1e-25, 1e25])[:, None, None]
+    scaled = stages.measure(x, y, outputs, sizes * kernel, [0, 0, 0])
+    for name in ("loss_ratio", "output_ratio"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(found, name), rtol=1e-9)
+
+
 def test_rayleigh_quotient_is_loss_over_gradient():
     x, y, outputs, jacobians = random_case(12)
     found = stages.measure(x, y, outputs, kernels(jacobians), [0, 1, 2])
@@ -290,6 +309,17 @@ def test_integrals_are_within_their_error_of_those_of_fine_recordings():
         assert (np.abs(one.ratio - fine.ratio) <= one.error + fine.error).all()
     assert fine.loss_error[0] < 1e-4
     assert half.loss_error[0] / coarse.loss_error[0] == pytest.approx(0.25, rel=0.15)
+
+
+def test_error_of_an_integral_counts_a_change_of_sign():
+    ts = np.array([0.0, 3.0, 5.0])
+    rate, values = (
+        np.array([4.0, -2.0, -2.0]),
+        np.array([1.0, 4.0, 0.0]),
+    )  # the line's own integrals
+    exact = 4.0 * 2 / 2 + 2.0 * 1 / 2 + 2 * 2
+    by_trapezoids = 3.0 * (4 + 2) / 2 + 2 * 2
+    assert missed(rate, values, np.diff(ts)) == pytest.approx(by_trapezoids - exact)
 
 
 def test_the_slowest_flow_of_one_frequency_attains_the_scaled_bound():

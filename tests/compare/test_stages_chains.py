@@ -194,6 +194,37 @@ def test_every_step_holds_for_theory(seed, loss, kind):
     check_theory(seed, loss, kind)
 
 
+@pytest.mark.parametrize("loss", SLOPES)
+def test_every_pointwise_step_holds_where_gradients_are_rounding(loss):
+    n = 256
+    x = 3 * np.arange(n) / n - 1.5
+    theta = np.random.default_rng(0).normal(size=60)
+    h, jacobian = network(theta, x, "tanh")
+    kernel = jacobian @ jacobian.T
+    chi = stages.bump(x)
+    found = stages.measure(x, np.sin(2 * x), [h, 1 + h], kernel, [0, 0], loss=loss, chi=chi)
+    assert found.initial.chain["gradients"].min() < 1e-8
+    assert_pointwise_steps_hold(found)
+
+
+@pytest.mark.filterwarnings("ignore:the loss falls")  # these outputs follow no flow
+def test_a_loss_that_rises_in_between_has_no_corollary_2_but_all_else():
+    x, y, *_, theta = draw_problem(0)
+    h, jacobian = network(theta, x, "tanh")
+    shares = np.array([1.0, 1.3, 3.0, 0.4, 0.2])
+    outputs = y + shares[:, None] * (h - y)
+    kernel = jacobian @ jacobian.T
+    over = stages.measure(x, y, outputs, kernel, np.arange(5.0), loss=4).intermediate
+    assert len(over.windows) == 2
+    assert np.isnan(over.decrease.bound[0]).all()
+    assert np.isnan(over.decrease.ratio[0]).all()
+    assert np.isfinite(over.bound).all()
+    for bound, last in ((over, "span"), (over.uniform, "final")):
+        names = list(bound.chain)
+        known = names[: names.index(last) + 1]
+        assert_chain_holds({name: bound.chain[name] for name in known})
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the loss falls")
 @settings(deadline=None, max_examples=250)
