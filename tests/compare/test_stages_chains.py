@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 import lfp
 from compare import stages
+from compare.stages.rates import flow_of, rates_of
+from compare.stages.setting import setting_of
 
 ACTIVATIONS = {
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
@@ -205,6 +207,14 @@ def test_every_pointwise_step_holds_where_gradients_are_rounding(loss):
     found = stages.measure(x, np.sin(2 * x), [h, 1 + h], kernel, [0, 0], loss=loss, chi=chi)
     assert found.initial.chain["gradients"].min() < 1e-8
     assert_pointwise_steps_hold(found)
+    setting = setting_of(
+        x, np.sin(2 * x), [h], kernel, [0], loss=loss, chi=chi, rho=None, period=None
+    )
+    velocity, slope = flow_of(setting)
+    rates = rates_of(setting, velocity, slope, np.ones(n))
+    # |grad q_k| <= 2 |u^_k| |grad h^_k| and |dq_k/dt| <= |grad q_k| |grad L~|, each k by itself
+    assert (rates.gradient <= 2 * np.sqrt(rates.power * rates.sensitivity) * ROUNDING).all()
+    assert (np.abs(rates.rate) <= rates.gradient * slope[:, None] * ROUNDING).all()
 
 
 @pytest.mark.filterwarnings("ignore:the loss falls")  # these outputs follow no flow
