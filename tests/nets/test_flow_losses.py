@@ -1,5 +1,7 @@
 """Gradient flow and the linearised flow of losses other than the mean square."""
 
+import itertools
+
 import diffrax
 import jax
 import jax.flatten_util
@@ -113,17 +115,17 @@ def size(name):
     return 1.0 if name == "cross-entropy" else np.sqrt(np.mean(np.square(CASES[name][2])))
 
 
-SOME = ("huber", "fourier")
+FAST = [
+    *((name, "exponential") for name in ("huber", "weighted", "cross-entropy", "fourier")),
+    ("huber", "chebyshev"),
+]
 
 
 @pytest.mark.parametrize(
     ("name", "solver"),
-    [(name, "exponential") for name in CASES]
-    + [(name, "chebyshev") for name in SOME]
-    + [
-        pytest.param(name, "chebyshev", marks=pytest.mark.slow)
-        for name in CASES
-        if name not in SOME
+    [
+        pytest.param(*case, marks=[] if case in FAST else pytest.mark.slow)
+        for case in itertools.product(CASES, ("exponential", "chebyshev"))
     ],
 )
 def test_flow_is_that_of_the_loss_by_hand(name, solver):
@@ -229,7 +231,7 @@ def test_cubic_loss_of_two_outputs_decays_as_a_power_of_time():
     "solver",
     [
         diffrax.Tsit5(),
-        diffrax.Kvaerno3(),
+        pytest.param(diffrax.Kvaerno3(), marks=pytest.mark.slow),
         pytest.param(diffrax.Dopri8(), marks=pytest.mark.slow),
         pytest.param(diffrax.HalfSolver(diffrax.Heun()), marks=pytest.mark.slow),
     ],
