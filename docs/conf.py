@@ -13,3 +13,4 @@ myst_enable_extensions = ["dollarmath"]
 autodoc_typehints = "none"  # shapes stand in the text
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
+napoleon_attr_annotations = False  # shapes again
