@@ -128,7 +128,7 @@ def over_seeds(
     curves = values.reshape(count, -1, times)
     limits = np.empty((2, curves.shape[1], times))
     largest = np.empty((2, curves.shape[1]))
-    tail = _tail(level, count)
+    tail = lower_tail(level, count)
     for i in range(curves.shape[1]):  # one trajectory's resamples at a time
         means = shares @ curves[:, i]
         limits[:, i] = np.quantile(means, [tail, 1 - tail], axis=0)
@@ -144,7 +144,7 @@ def over_seeds(
     )
 
 
-def _tail(level: float, count: int) -> float:
+def lower_tail(level: float, count: int) -> float:
     """Level of the lower quantile, of the normal tail beyond `sqrt(s/(s-1))` Student's t."""
     student = stats.t.ppf((1 + level) / 2, count - 1)
     return float(stats.norm.cdf(-np.sqrt(count / (count - 1)) * student))

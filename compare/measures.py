@@ -1,5 +1,6 @@
 """What is measured on the outputs of any source, theory or network."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,15 +95,23 @@ def distance(
 
 
 def kernel_drift(
-    task: Task, start: Float[np.ndarray, "n n"], end: Float[np.ndarray, "n n"]
-) -> tuple[float, float]:
+    task: Task,
+    start: Float[np.ndarray, "n n"],
+    kernels: Iterable[Float[np.ndarray, "n n"] | None],
+) -> Float[np.ndarray, "2 T"]:
     """Relative change of a tangent kernel in the Frobenius norm: (affine part removed, whole).
 
     The affine part carries nearly all of the norm and says nothing about single frequencies.
+    NaN where there is no kernel.
     """
 
     def reduced(kernel: np.ndarray) -> np.ndarray:
         return spectra.remove_affine(task.x, spectra.remove_affine(task.x, kernel).T)
 
-    without = np.linalg.norm(reduced(end - start)) / np.linalg.norm(reduced(start))
-    return float(without), float(np.linalg.norm(end - start) / np.linalg.norm(start))
+    norms = np.linalg.norm(reduced(start)), np.linalg.norm(start)
+    drift = np.full((len(task.ts), 2), np.nan)
+    for row, kernel in zip(drift, kernels, strict=True):
+        if kernel is not None:
+            change = kernel - start
+            row[:] = np.linalg.norm(reduced(change)) / norms[0], np.linalg.norm(change) / norms[1]
+    return drift.T

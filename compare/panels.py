@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from compare.colours import COLOURS, LABELS
+from compare.style import COLOURS, LABELS
 
 
 def draw_points(figure: Any, datasets: list[xarray.Dataset]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from compare.colours import COLOURS, LABELS, MARKERS
+from compare.style import COLOURS, LABELS, MARKERS
 from compare.summary import groups
 
 

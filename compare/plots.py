@@ -8,19 +8,9 @@ import xarray
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from compare import style
 from compare.panels import draw_points
 from compare.peak_panels import draw_peaks
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.6,
-}
 
 
 def of_studies(datasets: list[xarray.Dataset]) -> Figure:
@@ -37,9 +27,8 @@ def of_studies(datasets: list[xarray.Dataset]) -> Figure:
     probed = ["point" in dataset.dims for dataset in datasets]
     if len(datasets) > 1 and not all(probed):
         raise ValueError("studies are drawn side by side only if each has [probe] points")
-    with matplotlib.rc_context(STYLE):
-        figure: Any = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
+    with matplotlib.rc_context(style.RC):
+        figure = empty()
         if probed[0]:
             draw_points(figure, datasets)
         else:
@@ -47,6 +36,14 @@ def of_studies(datasets: list[xarray.Dataset]) -> Figure:
     return figure
 
 
+def empty(width: float = 6.4, height: float = 4.8) -> Any:
+    """A figure without panels, of width and height in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the path's suffix."""
-    figure.savefig(path, dpi=150)
+    """Write a figure in the format of the path's suffix; the same figure gives the same file."""
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    figure.savefig(path, dpi=150, metadata=metadata)

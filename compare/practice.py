@@ -1,6 +1,7 @@
 """The networks of a study: trained and linearised, at the times of the theory."""
 
 import sys
+from collections.abc import Iterator
 from operator import itemgetter
 
 import jax
@@ -58,7 +59,14 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
 
     def train(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
         return nets.gradient_flow(
-            net, task.x, task.y, task.ts, rtol=row.rtol, throw=False, **options
+            net,
+            task.x,
+            task.y,
+            task.ts,
+            rtol=row.rtol,
+            record="networks",
+            throw=False,
+            **options,
         )
 
     def linearize(net: nets.TwoLayer | nets.Antisymmetric) -> nets.Run:
@@ -80,12 +88,21 @@ def _train(chosen: Initialization, task: Task, row: Row, arrays: Arrays) -> None
             arrays.put(f"distance_{group}", place, ("time",), distance(task, initial, fitted))
             if run.probe is not None:
                 arrays.put(f"{group}_probe", place, ("time", "point"), run.probe[seed])
-        reason = runs["network"].status.reason[seed]
-        arrays.put("reason", place, (), reason)
-        drift = whole = np.nan  # over the whole run, unknown if it did not get there
-        if reason == "completed":
-            trained = jax.tree.map(itemgetter(seed), runs["network"].net)
-            kernels = (nets.tangent_kernel(it, task.x, task.x) for it in (net, trained))
-            drift, whole = kernel_drift(task, *(np.asarray(kernel) for kernel in kernels))
-        arrays.put("kernel_drift", place, (), drift)
-        arrays.put("kernel_drift_whole", place, (), whole)
+        arrays.put("reason", place, (), runs["network"].status.reason[seed])
+        drift = kernel_drift(task, *_kernels(net, runs["network"], seed, task.x))
+        arrays.put("kernel_drift", place, ("time",), drift[0])
+        arrays.put("kernel_drift_whole", place, ("time",), drift[1])
+
+
+def _kernels(
+    net: nets.TwoLayer | nets.Antisymmetric, run: nets.Run, seed: int, x: np.ndarray
+) -> tuple[np.ndarray, Iterator[np.ndarray | None]]:
+    """Tangent kernel at the start, and one after the other along the run; None once it failed."""
+    known = np.isfinite(run.fitted[seed]).all(axis=-1)
+
+    def along() -> Iterator[np.ndarray | None]:
+        for i, reached in enumerate(known):
+            at = jax.tree.map(itemgetter(seed), run.net_at(i))
+            yield np.asarray(nets.tangent_kernel(at, x, x)) if reached else None
+
+    return np.asarray(nets.tangent_kernel(net, x, x)), along()

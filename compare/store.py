@@ -50,6 +50,12 @@ def save(dataset: "xarray.Dataset", folder: str | os.PathLike[str]) -> Path:
         ValueError: if the folder cannot be written to.
     """
     path = writable(folder) / file_name(dataset)
+    write(dataset, path)
+    return path
+
+
+def write(dataset: "xarray.Dataset", path: Path) -> None:
+    """Write any dataset as NetCDF at once or not at all; complex variables stay complex."""
     encoding = {
         name: {"zlib": True, "complevel": 4}
         for name, variable in dataset.variables.items()
@@ -58,7 +64,6 @@ def save(dataset: "xarray.Dataset", folder: str | os.PathLike[str]) -> Path:
     with replacing(path) as place:
         # complex numbers become compounds of two floats, as NetCDF 4.9 defines them
         dataset.to_netcdf(place, engine="h5netcdf", encoding=encoding)
-    return path
 
 
 def load(path: str | os.PathLike[str]) -> "xarray.Dataset":

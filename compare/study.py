@@ -144,8 +144,8 @@ def run(study: Study | object, *, progress: bool = False) -> "xarray.Dataset":
         (..., frequency): `spectra.relative_error` and `lfp.half_times` in units of time.
         distance_network, distance_linearized (..., time): norm of the difference from the NTK flow
         that starts from the same output, relative to the norm of y minus that output.
-        kernel_drift (width, seed, initialization, lazy_scale): Frobenius norm of the change of
-        the tangent kernel over the run relative to its norm at the start, affine part removed
+        kernel_drift (width, seed, initialization, lazy_scale, time): Frobenius norm of the change
+        of the tangent kernel until then, relative to its norm at the start, affine part removed
         on both sides; kernel_drift_whole without the removal.
         reason (width, seed, initialization, lazy_scale): "completed", or why the training of this
         network stopped; its outputs from then on and its kernel drift are NaN, half times reached

@@ -20,7 +20,8 @@ def add(dataset: "xarray.Dataset") -> "xarray.Dataset":
         ratio_{group} (..., frequency): the mean divided by the half-learning time of LFP.
         largest_distance_{group}: largest over time of the mean over seeds of distance_{group};
         NaN if a training failed, because the largest may have been to come.
-        mean_kernel_drift, mean_kernel_drift_whole: mean over seeds; NaN if a training failed.
+        mean_kernel_drift, mean_kernel_drift_whole: mean over seeds at the last time; NaN if a
+        training failed.
 
     Returns:
         A new dataset.
@@ -41,7 +42,7 @@ def add(dataset: "xarray.Dataset") -> "xarray.Dataset":
         largest = _moments(dataset[f"distance_{group}"])[0].max("time")
         added[f"largest_distance_{group}"] = largest.where(finished | (group == "linearized"))
     for name in ("kernel_drift", "kernel_drift_whole"):
-        added[f"mean_{name}"] = _moments(dataset[name])[0].where(finished)
+        added[f"mean_{name}"] = _moments(dataset[name].isel(time=-1))[0].where(finished)
     return dataset.assign(added)
 
 

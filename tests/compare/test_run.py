@@ -66,7 +66,7 @@ def test_every_variable_has_the_dimensions_it_names(dataset):
         "half_time_linearized": (*networks, "frequency"),
         "distance_network": (*networks, "time"),
         "network_initial": (*networks, "sample"),
-        "kernel_drift": networks,
+        "kernel_drift": (*networks, "time"),
         "network_probe": (*networks, "time", "point"),
         "limit_probe": ("source", "point"),
     }
@@ -121,8 +121,23 @@ def test_trained_networks_stay_near_their_linearisation_at_a_large_lazy_scale(da
     row = dataset.sel({**ROW, "time": slice(None, 300)})
     difference = row["network_fitted"] - row["linearized_fitted"]
     assert float(np.sqrt((difference**2).mean("sample")).max()) < 0.1
-    assert 0 < float(row["kernel_drift"]) < 0.5
+    assert (row["kernel_drift"] > 0).all()
+    assert (row["kernel_drift"] < 0.5).all()
     assert np.array_equal(row["network_initial"], np.zeros(24))
+
+
+@pytest.mark.slow
+def test_kernel_drift_is_that_of_the_same_network_trained_alone(dataset, law):
+    x, y = dataset["x"].values, dataset["y"].values
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 32), 1)
+    net = nets.antisymmetric(nets.two_layer(key, width=32, sigma_a=2.0, sigma_w=2.0, sigma_b=8.0))
+    ts = dataset["time"].values / dataset.attrs["lambda_max"]
+    options = {"lazy_scale": 30.0, "rtol": 1e-2, "record": "networks"}
+    alone = nets.gradient_flow(net, x, y, ts, **options)
+    row = dataset.sel(ROW)
+    whole = nets.kernel_drift(alone, net, x)
+    np.testing.assert_allclose(row["kernel_drift_whole"], whole, rtol=1e-6)
+    assert (np.diff(whole) > 0).any()
 
 
 def test_spectra_errors_and_half_times_belong_to_the_outputs(dataset):
@@ -298,7 +313,7 @@ def test_a_failed_training_is_nan_from_then_on_and_keeps_what_came_before(failed
         values = np.isfinite(row[name].values)
         assert np.array_equal(values.all(axis=1), known[:, 0]), name
     assert np.isfinite(row["linearized_fitted"]).all()
-    assert np.isnan(row["kernel_drift"])
+    np.testing.assert_array_equal(np.isfinite(row["kernel_drift"].values), known[:, 0])
     learned = row["half_time_network"].values
     error = np.where(known[:, :1], row["relative_error_network"].values, 9.0)
     np.testing.assert_array_equal(learned, lfp.half_times(failed["time"].values, error))

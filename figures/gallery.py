@@ -1,0 +1,200 @@
+"""What the figure scripts share: settings, cached parts, facts that are checked, pictures.
+
+A script defines
+
+    QUICK, FULL             frozen records of plain values: seconds, and the paper's setting
+    compute(setting, cache) -> xarray.Dataset, reduced to what is drawn and checked
+    draw(data)              -> matplotlib Figure
+    check(data)             -> list of Fact, each with its threshold
+    FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
+
+and ends with `FIGURE.main()`. Quick results go to results/figures, full ones to figures/data and
+figures/pictures, which are committed; raw runs stay in results/cache.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import xarray
+
+from compare import plots, store, style
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
+PARTS = "cache"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number that a figure shows, and where it must lie.
+
+    Attributes:
+        what: the number in words, with its unit.
+        value: measured.
+        above, below: the thresholds, at least one of them; the value must lie strictly between.
+    """
+
+    what: str
+    value: float
+    above: float = -np.inf
+    below: float = np.inf
+
+    def __post_init__(self) -> None:
+        if self.above == -np.inf and self.below == np.inf:
+            raise ValueError(f"a fact needs a threshold: {self.what}")
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is where it must be; a NaN is not."""
+        return bool(self.above < self.value < self.below)
+
+    def __str__(self) -> str:
+        bounds = [f"> {self.above:.4g}"] * (self.above > -np.inf)
+        bounds += [f"< {self.below:.4g}"] * (self.below < np.inf)
+        state = "" if self.holds else "  NOT SEEN"
+        return f"{self.what}: {self.value:.4g} ({', '.join(bounds)}){state}"
+
+
+class Cache:
+    """Parts of one computation, each in a file of its own, so that a killed run goes on.
+
+    Attributes:
+        folder: named by the content of the setting: another setting is another folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = store.writable(folder)
+
+    def part(self, name: str, compute: Callable[[], xarray.Dataset]) -> xarray.Dataset:
+        """What `compute` returned the first time that this was asked for."""
+        path = self.folder / f"{name}.nc"
+        found = _read(path)
+        if found is None:
+            found = compute()
+            store.write(found, path)
+        return found
+
+    def checkpoint(self, name: str) -> Path:
+        """Where a long training keeps its state, for `checkpoint=` of `nets`."""
+        return self.folder / f"{name}.checkpoint"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure script: its settings and its three functions."""
+
+    file: str
+    quick: Any
+    full: Any
+    compute: Callable[[Any, Cache], xarray.Dataset]
+    draw: Callable[[xarray.Dataset], Any]
+    check: Callable[[xarray.Dataset], list[Fact]]
+
+    @property
+    def name(self) -> str:
+        """That of the script."""
+        return Path(self.file).stem
+
+    def setting(self, *, full: bool) -> Any:
+        """The full or the quick setting."""
+        return self.full if full else self.quick
+
+    def data(self, *, full: bool, results: Path = RESULTS, data: Path | None = None) -> Path:
+        """The reduced dataset, from its file where that is of this setting.
+
+        Args:
+            full: the paper's setting.
+            results: folder of the cache and of quick datasets.
+            data: folder of the dataset; None: figures/data for full, results/figures for quick.
+        """
+        setting = self.setting(full=full)
+        key = _key(self.name, setting)
+        folder = store.writable(data or (HERE / "data" if full else results / "figures"))
+        path = folder / f"{self.name}.nc"
+        found = _read(path)
+        if found is not None and found.attrs.get("key") == key:
+            return path
+        if found is not None:
+            print(f"{path} is of another setting: computing it again", file=sys.stderr)
+        start = time.perf_counter()
+        cache = Cache(results / PARTS / f"{self.name}-{key[:8]}")
+        dataset = self.compute(setting, cache)
+        dataset.attrs |= {
+            "figure": self.name,
+            "key": key,
+            "setting": json.dumps(asdict(setting)),
+            "seconds": time.perf_counter() - start,
+            "version": version("linear-frequency-principle"),
+        }
+        store.write(dataset, path)
+        return path
+
+    def picture(self, dataset: xarray.Dataset, folder: Path) -> list[Path]:
+        """Draw into `folder`, as SVG and PNG."""
+        paths = [store.writable(folder) / f"{self.name}.{suffix}" for suffix in ("svg", "png")]
+        with matplotlib.rc_context(style.RC):
+            figure = self.draw(dataset)
+            for path in paths:
+                with store.replacing(path) as place:
+                    plots.save(figure, place)
+        return paths
+
+    def main(self, arguments: list[str] | None = None) -> None:
+        """Compute, draw, check, and say what was written and seen."""
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        parser = argparse.ArgumentParser(prog=f"figures/{self.name}.py", allow_abbrev=False)
+        parser.add_argument("--full", action="store_true", help="the paper's setting: minutes")
+        full = parser.parse_args(arguments).full
+        data = self.data(full=full)
+        dataset = store.load(data)
+        folder = HERE / "pictures" if full else RESULTS / "figures"
+        pictures = self.picture(dataset, folder)
+        print(f"wrote {', '.join(map(str, [data, *pictures]))}")
+        facts = self.check(dataset)
+        print("\n".join(map(str, facts)))
+        missed = [fact for fact in facts if not fact.holds]
+        if missed:
+            sys.exit(f"{self.name}: {len(missed)} of {len(facts)} facts not seen")
+
+
+def canvas(width: float, height: float) -> Any:
+    """An empty figure, in inches, with room made for its legends."""
+    return plots.empty(width, height)
+
+
+def shades(count: int) -> list[Any]:
+    """Colours of an ordered quantity, such as peaks or lazy scales."""
+    return list(matplotlib.colormaps[style.SEQUENCE](np.linspace(0, 0.85, count)))
+
+
+def letters(axes: Iterable[Any]) -> None:
+    """(a), (b), ... before the titles of panels."""
+    for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
+        axis.set_title(f"({letter}) {axis.get_title(loc='left')}", loc="left")
+
+
+def _key(name: str, setting: Any) -> str:
+    return hashlib.sha256(f"{name} {json.dumps(asdict(setting))}".encode()).hexdigest()
+
+
+def _read(path: Path) -> xarray.Dataset | None:
+    """The dataset of a file, None if there is none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        return store.load(path)
+    except ValueError as error:
+        print(f"computing again: {error}", file=sys.stderr)
+        return None
