@@ -253,7 +253,7 @@ def test_samples_in_many_blocks_are_the_same_samples(monkeypatch):
     lattice, law = lfp.Lattice(2.0, 8, "torus"), lfp.PowerLaw(3.0)
     coefficients, _ = target(lattice)
     whole = bound_against_risk(law, lattice, coefficients, ns=[5], trials=9)
-    monkeypatch.setattr("compare.trials.BLOCK", 1)
+    monkeypatch.setattr("compare.generalization.trials.BLOCK", 1)
     parts = bound_against_risk(law, lattice, coefficients, ns=[5], trials=9)
     xarray.testing.assert_allclose(parts, whole, rtol=1e-12)
 
@@ -266,7 +266,7 @@ def test_quadrature_of_the_study_is_within_its_error_and_of_second_order_along_a
     coefficients, _ = target(lattice, dim)
 
     def study(fineness):
-        monkeypatch.setattr("compare.trials.FINENESS", {dim: fineness})
+        monkeypatch.setattr("compare.generalization.trials.FINENESS", {dim: fineness})
         return bound_against_risk(law, lattice, coefficients, ns=[5], trials=200)
 
     coarse, fine, finest = study(4), study(16), study(64)
