@@ -30,8 +30,9 @@ class Intermediate(Bound):
         constant: C, in the time unit of ts, `(W, M)`. It scales as the square root of the loss's
             unit and as the inverse square root of that of time: bounds depend on neither.
         bound: `C (T2 - T1)^(1/2) eta^-m`, `(W, M, F)`, and so in the other forms.
+        low_ratio: the ratio with `L_eta^-` (39), `(W, F)`; with B the bound, at least 1 - B.
         windows: T1 and T2, `(W, 2)`.
-        error: of the ratio, `(W, F)`.
+        error, low_error: of the ratio and of low_ratio, `(W, F)`.
         loss_error: of `integral |grad L~|^2`, relative to the fall of `L~`, `(W,)`. A large one
             says that recordings are too far apart, or that this is no gradient flow of this loss
             in this time.
@@ -39,21 +40,25 @@ class Intermediate(Bound):
             window; NaN where L rises above its first value.
         decrease_error: of the ratio of `decrease` against `integral |dL_eta^+/dt|` over the
             change of L, `(W, F)`.
-        uniform: Corollary 3, a bound on `ratio` without `T2 - T1`.
+        uniform: Corollary 3, a bound on `ratio` without `T2 - T1` (82).
+        uniform_decrease: Corollary 3 for the ratio of `decrease` (83), wherever L rises between.
     """
 
+    low_ratio: Float[np.ndarray, "W F"]
     windows: Float[np.ndarray, "W 2"]
     error: Float[np.ndarray, "W F"]
+    low_error: Float[np.ndarray, "W F"]
     loss_error: Float[np.ndarray, " W"]
     decrease: Bound
     decrease_error: Float[np.ndarray, "W F"]
     uniform: Bound
+    uniform_decrease: Bound
 
 
 def intermediate(
     scales: Scales, parts: list[Integrals], windows: Float[np.ndarray, "W 2"], share: float
 ) -> Intermediate:
-    """All three statements for all windows, over each of which L falls to `share` of itself."""
+    """All statements for all windows, over each of which L falls to `share` of itself."""
     for part, window in zip(parts, windows, strict=True):
         _warn(part, window)
     spread = np.sqrt(windows[:, 1] - windows[:, 0])[:, None]
@@ -63,16 +68,21 @@ def intermediate(
     fall = np.array([part.energy_fall for part in parts])[:, None]
     total = np.array([part.total for part in parts])[:, None]
     total_error = np.array([part.total_error for part in parts])[:, None]
+    low_ratio = np.array([part.low for part in parts]).reshape(shape) / total
     high_error = np.array([part.high_error for part in parts]).reshape(shape)
+    low_error = np.array([part.low_error for part in parts]).reshape(shape)
     loss_fall = np.array([abs(part.loss_fall) for part in parts])
     return Intermediate(
         **vars(theorem),
+        low_ratio=low_ratio,
         windows=windows,
         error=(high_error + theorem.ratio * total_error) / total,
+        low_error=(low_error + low_ratio * total_error) / total,
         loss_error=np.array([part.squares_error for part in parts]) / loss_fall,
         decrease=_gather(scales, [_decrease(scales, part, share) for part in parts], spread),
         decrease_error=high_error / fall,
         uniform=_gather(scales, [_uniform(scales, part) for part in parts], once),
+        uniform_decrease=_gather(scales, [_uniform_decrease(scales, part) for part in parts], once),
     )
 
 
@@ -123,16 +133,31 @@ def _uniform(scales: Scales, part: Integrals) -> Statement:
 
     For the squared error and rho = 1 it is that of Theorem 3, with suprema over the window.
     """
+    return part.high / part.total, *_with_root(scales, part, part.total)
+
+
+def _uniform_decrease(scales: Scales, part: Integrals) -> Statement:
+    """Corollary 3 (83), with the same constant."""
+    fall = part.energy_fall
+    constant, scaled_constant, chain = _with_root(scales, part, fall)
+    chain = {"rates": part.high / fall, **chain}
+    return part.high_change / fall, constant, scaled_constant, chain
+
+
+def _with_root(
+    scales: Scales, part: Integrals, size: float
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Both constants, and the steps over size, with the largest `L^(1/2)/|grad L~|`."""
     times, fall = _prefactor(scales, part), max(part.loss_fall, 0.0)
     chain = {
-        "gradients": part.gradients / part.total,
-        "outputs": part.outputs / part.total,
-        "weighted": times(part.mixed / part.total),
-        "final": times(part.root * part.squares / part.total),
-        "fall": times(part.root * fall / part.total),
+        "gradients": part.gradients / size,
+        "outputs": part.outputs / size,
+        "weighted": times(part.mixed / size),
+        "final": times(part.root * part.squares / size),
+        "fall": times(part.root * fall / size),
     }
     factor = 2 * part.root * fall / part.energy_fall
-    return part.high / part.total, factor * part.norm, factor * part.scaled_norm, chain
+    return factor * part.norm, factor * part.scaled_norm, chain
 
 
 def _prefactor(scales: Scales, part: Integrals) -> Callable[[float], np.ndarray]:

@@ -1,8 +1,6 @@
 """Ratios, constants and bounds of all three stages along one trajectory."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -10,70 +8,13 @@ from jaxtyping import Float
 from compare.stages import bounds
 from compare.stages.bounds import Bound, Scales
 from compare.stages.intermediate import Intermediate, intermediate
-from compare.stages.rates import Rates, above, flow_of, rates_of
-from compare.stages.setting import Setting, setting_of
+from compare.stages.rates import Rates, above, below, flow_of, rates_of
+from compare.stages.records import Dissipation, Stages
+from compare.stages.setting import Setting, Weight, frequencies, setting_of
 from compare.stages.windows import find_windows, given_windows, integrals
 from lfp import _checks as check
 from lfp._checks import ArrayLike, Number
 from lfp.losses import Loss
-
-Weight = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Dissipation:
-    """Corollary 1, for the squared error: `dL_eta^-/dt <= -(1 - C eta^-m) |dL/dt|`.
-
-    Attributes:
-        rate: `(dL_eta^-/dt) / |dL/dt|`, `(T, F)`.
-        bound: `-(1 - C eta^-m)`, `(M, F)`, C that of Theorem 1.
-        since: `C^(1/m)`, above which the bound says that `L_eta^-` falls, `(M,)`; infinite for
-            m = 0.
-    """
-
-    rate: Float[np.ndarray, "T F"]
-    bound: Float[np.ndarray, "M F"]
-    since: Float[np.ndarray, " M"]
-
-
-@dataclass(frozen=True)
-class Stages:
-    """What `measure` returns; F frequencies, T times, M powers.
-
-    Attributes:
-        eta: cycles per unit of x, `(F,)`.
-        m: `(M,)`.
-        ts: `(T,)`.
-        loss_ratio: `|dL_eta^+/dt| / |dL/dt|` (33, 38), `(T, F)`; `L_eta^+` is the sum over
-            `|xi| >= eta`. For another loss than "mse" L is still the squared error, dL/dt can
-            vanish, and no theorem bounds this ratio at a single time.
-        low_loss_ratio: the same with `|xi| < eta`.
-        output_ratio: `||dh^/dt||` over `|xi| >= eta` by that over all (40), `(T, F)`.
-        low_output_ratio: the same with `|xi| < eta`.
-        initial, final: Theorems 1 and 3, of `loss_ratio` for "mse", of `output_ratio` for another
-            loss. With B their bound, the low ratio is at least 1 - B.
-        initial_output, final_output: Theorems 1 and 3 of `output_ratio` for any loss.
-        intermediate: Theorem 2.
-        dissipation: Corollary 1; None for another loss than "mse".
-        rayleigh: `|grad L~|^2 / ||l'(u) sqrt(rho)||^2`, `(T,)`, the Rayleigh quotient of
-            `sqrt(rho) chi K chi sqrt(rho) / n` at `sqrt(rho) l'(u)`: for "mse",
-            `L^(1/2) / |grad L| = (1/2) rayleigh^(-1/2)`.
-    """
-
-    eta: Float[np.ndarray, " F"]
-    m: Float[np.ndarray, " M"]
-    ts: Float[np.ndarray, " T"]
-    loss_ratio: Float[np.ndarray, "T F"]
-    low_loss_ratio: Float[np.ndarray, "T F"]
-    output_ratio: Float[np.ndarray, "T F"]
-    low_output_ratio: Float[np.ndarray, "T F"]
-    initial: Bound
-    intermediate: Intermediate
-    final: Bound
-    initial_output: Bound
-    final_output: Bound
-    dissipation: Dissipation | None
-    rayleigh: Float[np.ndarray, " T"]
 
 
 def measure(
@@ -143,7 +84,7 @@ def measure(
     Source: Luo, Ma, Xu, Zhang 2019, sections 3 and 4.
     """
     setting = setting_of(x, y, outputs, kernel, ts, loss=loss, chi=chi, rho=rho, period=period)
-    scales = Scales(setting.xi, _eta(eta, setting.xi), _powers(m))
+    scales = Scales(setting.xi, frequencies(eta, setting.xi), _powers(m))
     share = check.number("share", share, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
     if smoothness is not None:
         _warn_powers(smoothness, scales.m, setting.squared)
@@ -204,7 +145,7 @@ def _intermediate(
 def _output_ratios(scales: Scales, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
     whole = rates.speed.sum(axis=1)[:, None]
     high = above(rates.speed, scales.first)
-    return np.sqrt(high / whole), np.sqrt(_below(rates.speed, scales.first) / whole)
+    return np.sqrt(high / whole), np.sqrt(below(rates.speed, scales.first) / whole)
 
 
 def _loss_rates(
@@ -214,34 +155,13 @@ def _loss_rates(
     size = np.abs(change)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):  # L of another loss may stand still
         high = above(rates.rate, scales.first) / size
-        return high, _below(rates.rate, scales.first) / size
-
-
-def _below(values: Float[np.ndarray, "T K"], first: np.ndarray) -> Float[np.ndarray, "T F"]:
-    """Sums over `|xi| < eta`; eta > 0, so that first > 0."""
-    return np.cumsum(values, axis=-1)[..., first - 1]
+        return high, below(rates.rate, scales.first) / size
 
 
 def _dissipation(low: np.ndarray, bound: Bound, m: np.ndarray) -> Dissipation:
     since = np.full(len(m), np.inf)
     since[m > 0] = bound.constant[m > 0] ** (1 / m[m > 0])
     return Dissipation(rate=low, bound=bound.bound - 1, since=since)
-
-
-def _eta(eta: ArrayLike | None, xi: np.ndarray) -> np.ndarray:
-    if eta is None:
-        return xi[1:]
-    values = check.real_array("eta", eta, ndim=(1,))
-    largest = xi[-1] * (1 + 1e-12)
-    off = (values <= 0) | (values > largest)
-    if off.any():
-        raise ValueError(
-            f"eta must be above 0 and at most {xi[-1]:.6g} cycles per unit of x, the largest "
-            f"frequency of the grid, got {values[off][0]:.6g}"
-        )
-    if (np.diff(values) <= 0).any():
-        raise ValueError(f"eta must ascend, got {values.tolist()}")
-    return values
 
 
 def _powers(m: ArrayLike) -> np.ndarray:

@@ -102,10 +102,7 @@ def rates_of(
     gradient = np.sqrt(2 * np.maximum(squares, 0)) / n
     gradient = np.maximum(gradient, np.abs(rate) / per_unit)
     gradient = np.minimum(gradient, 2 * np.abs(transform) * sensitivity)
-    twice = np.full(n // 2 + 1, 2.0)
-    twice[0] = 1.0
-    if n % 2 == 0:
-        twice[-1] = 1.0
+    twice = counted(n)
     return Rates(
         power=twice * power,
         rate=twice * rate,
@@ -115,9 +112,23 @@ def rates_of(
     )
 
 
+def counted(n: int) -> Float[np.ndarray, " K"]:
+    """How many of the n frequencies have that size: k and -k, but 0 and n/2 once."""
+    twice = np.full(n // 2 + 1, 2.0)
+    twice[0] = 1.0
+    if n % 2 == 0:
+        twice[-1] = 1.0
+    return twice
+
+
 def above(values: Float[np.ndarray, "... K"], first: np.ndarray) -> Float[np.ndarray, "... F"]:
     """Sums over `|xi| >= eta`, `first` being the first such index for each eta."""
     return np.cumsum(values[..., ::-1], axis=-1)[..., ::-1][..., first]
+
+
+def below(values: Float[np.ndarray, "... K"], first: np.ndarray) -> Float[np.ndarray, "... F"]:
+    """Sums over `|xi| < eta`; eta > 0, so that first > 0."""
+    return np.cumsum(values, axis=-1)[..., first - 1]
 
 
 def exponent(

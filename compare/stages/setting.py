@@ -69,9 +69,7 @@ def setting_of(
         raise ValueError(
             f"outputs must have shape ({len(times)}, {n}), times by samples, got {trajectory.shape}"
         )
-    kind = np.asarray(kernel).dtype
-    rounding = float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
-    cutoff = _weight("chi", chi, grid)
+    cutoff = weight_of("chi", chi, grid)
     residual = cutoff * (trajectory - target)
     record = as_loss(loss, residual)
     (least,) = record.value(np.zeros(1))
@@ -79,7 +77,7 @@ def setting_of(
         raise ValueError(
             f"loss.value must be 0 at the residual 0 (Assumption 5), got {least:.6g}: subtract it"
         )
-    weights = _weight("rho", rho, grid)
+    weights = weight_of("rho", rho, grid)
     weights = weights / weights.mean()
     return Setting(
         xi=np.arange(n // 2 + 1) / period,
@@ -87,11 +85,11 @@ def setting_of(
         residual=residual,
         slope=record.slope(residual),
         loss=(weights * record.value(residual)).mean(axis=1),
-        kernel=_kernel(kernel, len(times), n, rounding),
+        kernel=kernels_of(kernel, len(times), n),
         chi=cutoff,
         rho=weights,
         squared=not isinstance(loss, Loss) and loss in ("mse", 2),
-        rounding=rounding,
+        rounding=rounding_of(kernel),
     )
 
 
@@ -124,7 +122,24 @@ def uniform_grid(x: ArrayLike, period: Number | None) -> tuple[np.ndarray, float
     return grid, given
 
 
-def _weight(name: str, value: ArrayLike | Weight | None, grid: np.ndarray) -> np.ndarray:
+def frequencies(eta: ArrayLike | None, xi: Float[np.ndarray, " K"]) -> Float[np.ndarray, " F"]:
+    """The frequencies asked for, checked; those of the grid but 0 for None."""
+    if eta is None:
+        return xi[1:]
+    values = check.real_array("eta", eta, ndim=(1,))
+    largest = xi[-1] * (1 + 1e-12)
+    off = (values <= 0) | (values > largest)
+    if off.any():
+        raise ValueError(
+            f"eta must be above 0 and at most {xi[-1]:.6g} cycles per unit of x, the largest "
+            f"frequency of the grid, got {values[off][0]:.6g}"
+        )
+    if (np.diff(values) <= 0).any():
+        raise ValueError(f"eta must ascend, got {values.tolist()}")
+    return values
+
+
+def weight_of(name: str, value: ArrayLike | Weight | None, grid: np.ndarray) -> np.ndarray:
     """Values `(n,)` at the grid of a weight given by its values or as a function; None is 1."""
     if value is None:
         return np.ones_like(grid)
@@ -139,8 +154,14 @@ def _weight(name: str, value: ArrayLike | Weight | None, grid: np.ndarray) -> np
     return values
 
 
-def _kernel(kernel: ArrayLike, times: int, n: int, rounding: float) -> np.ndarray:
-    """`(1, n, n)` or `(T, n, n)`."""
+def rounding_of(kernel: ArrayLike) -> float:
+    """Relative error of the entries, by their dtype."""
+    kind = np.asarray(kernel).dtype
+    return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+
+
+def kernels_of(kernel: ArrayLike, times: int, n: int) -> Float[np.ndarray, "S n n"]:
+    """`(1, n, n)` or `(T, n, n)`, checked."""
     array = check.real_array("kernel", kernel, ndim=(2, 3))
     if array.shape not in ((n, n), (times, n, n)):
         raise ValueError(
@@ -148,8 +169,9 @@ def _kernel(kernel: ArrayLike, times: int, n: int, rounding: float) -> np.ndarra
             f"got {array.shape}"
         )
     array = array.reshape(-1, n, n)
+    allowed = 100 * n * rounding_of(kernel)
     for one in array:  # time by time: no second array of that size
         skew = np.abs(one - one.T).max()
-        if skew > 100 * n * rounding * np.abs(one).max():
+        if skew > allowed * np.abs(one).max():
             raise ValueError(f"kernel must be symmetric, got entries that differ by {skew:.6g}")
     return array

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from compare.stages.bounds import Scales, norms
-from compare.stages.rates import Rates, above
+from compare.stages.rates import Rates, above, below
 from compare.stages.setting import Setting
 from lfp import _checks as check
 from lfp._checks import ArrayLike
@@ -71,10 +71,10 @@ class Integrals:
         mixed: of `|grad L~| L^(1/2)`.
         content: of L.
         total: of `|dL/dt|`, no less than the variation of L.
-        high: of `|dL_eta^+/dt|`, `(F,)`.
+        high, low: of `|dL_eta^+/dt|` and `|dL_eta^-/dt|`, `(F,)`.
         gradients: of `|grad L~| sum_{|xi| >= eta} |grad q|`, `(F,)`.
         outputs: of `2 |grad L~| ||grad h^||_{|xi| >= eta} L^(1/2)`, `(F,)`.
-        total_error, high_error: of total and high.
+        total_error, high_error, low_error: of total, high and low.
         high_change: `|L_eta^+(T1) - L_eta^+(T2)|`, `(F,)`.
         norm, scaled_norm: largest `|| <.>^m grad h^ ||` of the window, `(M,)`, and with `|xi|^m`.
         root: largest `L^(1/2) / |grad L~|`.
@@ -95,6 +95,8 @@ class Integrals:
     total_error: float
     high: np.ndarray
     high_error: np.ndarray | np.floating
+    low: np.ndarray
+    low_error: np.ndarray | np.floating
     high_change: np.ndarray
     gradients: np.ndarray
     outputs: np.ndarray
@@ -119,6 +121,7 @@ def integrals(
     energy = rates.power.sum(axis=1)
     high_rate = above(rates.rate, scales.first)
     high_energy = above(rates.power, scales.first)
+    low_rate = below(rates.rate, scales.first)
     sensitivity = np.sqrt(above(rates.sensitivity, scales.first))
     total_rate = rates.rate.sum(axis=1)
     root = np.sqrt(energy)
@@ -138,6 +141,8 @@ def integrals(
         total_error=float(missed(total_rate, energy, steps)),
         high=weights @ np.abs(high_rate),
         high_error=missed(high_rate, high_energy, steps),
+        low=weights @ np.abs(low_rate),
+        low_error=missed(low_rate, below(rates.power, scales.first), steps),
         high_change=np.abs(high_energy[0] - high_energy[-1]),
         gradients=weights @ (slope[:, None] * above(rates.gradient, scales.first)),
         outputs=weights @ (2 * (slope * root)[:, None] * sensitivity),

@@ -208,6 +208,47 @@ def test_rayleigh_quotient_is_loss_over_gradient():
         assert found.rayleigh[t] ** -0.5 / 2 == pytest.approx(quotient, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:the loss falls")  # these outputs follow no flow
+@pytest.mark.parametrize("weights", [False, True])
+def test_least_rayleigh_quotient_is_attained_and_never_passed(weights):
+    n = 12
+    x, y, _, jacobians = random_case(n)
+    kernel = kernels(jacobians)
+    chi, rho = np.ones(n), np.ones(n)
+    if weights:
+        chi = np.linspace(0.5, 2, n)
+        rho = np.random.default_rng(1).uniform(0.2, 2, n)
+        rho /= rho.mean()
+    least = stages.least_rayleigh(x, kernel, chi=chi, rho=3 * rho)
+    slowest = []
+    for one in kernel:
+        weighted = (chi * np.sqrt(rho))[:, None] * one * (chi * np.sqrt(rho)) / n
+        values, vectors = np.linalg.eigh(weighted)
+        slowest.append(y + vectors[:, 0] / (chi * np.sqrt(rho)))
+        assert least[len(slowest) - 1] == pytest.approx(values[0], rel=1e-9)
+    found = stages.measure(x, y, slowest, kernel, [0, 1, 2], chi=chi, rho=rho)
+    np.testing.assert_allclose(found.rayleigh, least, rtol=1e-9)
+    others = y + np.random.default_rng(2).normal(size=(3, n))
+    found = stages.measure(x, y, others, kernel, [0, 1, 2], chi=chi, rho=rho)
+    assert (found.rayleigh > least).all()
+
+
+def test_least_rayleigh_quotient_leaves_out_points_without_weight():
+    n = 12
+    x, _, _, jacobians = random_case(n)
+    kernel = kernels(jacobians)[0]
+    chi = np.where(np.arange(n) < 3, 0.0, 1.0)
+    least = stages.least_rayleigh(x, kernel, chi=chi)
+    assert least.shape == (1,)
+    assert least[0] == pytest.approx(np.linalg.eigvalsh(kernel[3:, 3:] / n)[0], rel=1e-9)
+
+
+def test_least_rayleigh_quotient_below_rounding_is_zero():
+    x = np.arange(40) / 40
+    smooth = np.exp(-(np.subtract.outer(x, x) ** 2))
+    np.testing.assert_array_equal(stages.least_rayleigh(x, smooth), [0.0])
+
+
 def test_a_kernel_that_does_not_change_is_given_once():
     x, y, outputs, jacobians = random_case(12)
     kernel = kernels(jacobians)[0]
@@ -294,6 +335,31 @@ def test_a_window_without_time_is_bounded_by_theorem_3():
     np.testing.assert_allclose(found.intermediate.uniform.constant[0], found.final.constant)
 
 
+def test_low_ratio_of_a_window_is_that_of_its_rates():
+    x, y, outputs, kernel, ts = decaying_case()
+    found = stages.measure(x, y, outputs, kernel, ts, windows=[[ts[0], ts[-1]]])
+    over = found.intermediate
+    n = len(x)
+    k, wave = waves(n)
+    u = (outputs - y) @ wave.T
+    change = -kernel @ (outputs - y).T / n
+    rate = 2 * (u.conj() * (wave @ change).T).real
+    total = np.trapezoid(np.abs(rate.sum(axis=1)), ts)
+    for f, eta in enumerate(found.eta):
+        low = np.abs(k) / (n * (x[1] - x[0])) < eta - 1e-9
+        expected = np.trapezoid(np.abs(rate[:, low].sum(axis=1)), ts) / total
+        # total is no less than the variation of L
+        assert expected * (1 - over.loss_error[0]) <= over.low_ratio[0, f] <= expected + 1e-12
+
+
+def test_corollary_3_has_one_constant_for_both_ratios():
+    x, y, outputs, kernel, ts = decaying_case()
+    over = stages.measure(x, y, outputs, kernel, ts).intermediate
+    np.testing.assert_allclose(over.uniform_decrease.ratio, over.decrease.ratio, rtol=1e-12)
+    np.testing.assert_array_equal(over.uniform_decrease.constant, over.uniform.constant)
+    np.testing.assert_array_equal(over.uniform_decrease.bound, over.uniform.bound)
+
+
 def test_integrals_are_within_their_error_of_those_of_fine_recordings():
     x, y, _, kernel, _ = decaying_case()
     law = lfp.TwoLayer(sigma_b=3.0)
@@ -307,6 +373,7 @@ def test_integrals_are_within_their_error_of_those_of_fine_recordings():
     coarse, half, fine = measured
     for one in (coarse, half):
         assert (np.abs(one.ratio - fine.ratio) <= one.error + fine.error).all()
+        assert (np.abs(one.low_ratio - fine.low_ratio) <= one.low_error + fine.low_error).all()
     assert fine.loss_error[0] < 1e-4
     assert half.loss_error[0] / coarse.loss_error[0] == pytest.approx(0.25, rel=0.15)
 
@@ -370,50 +437,6 @@ def test_frequencies_below_dissipate_from_the_eta_on_that_the_corollary_says():
         assert found.initial.constant[i] * below.since[i] ** -m == pytest.approx(1)
         assert (below.rate[:, found.eta > below.since[i]] <= 0).all()
     assert (found.eta > below.since.min()).any()
-
-
-def refined(activation, *, cut_off):
-    """Constants of Theorems 1 and 3 of one random network on finer and finer grids, `(M, n)`."""
-    a, w, b = np.random.default_rng(0).normal(size=(3, 200))
-    value, slope = {
-        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-        "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
-    }[activation]
-    first, last = [], []
-    for n in GRIDS:
-        x = 3 * np.arange(n) / n - 1.5
-        z = np.outer(x, 2 * w) + b
-        features = np.hstack([value(z), a * slope(z) * x[:, None], a * slope(z)])
-        chi = stages.bump(x) if cut_off else None
-        h, kernel = value(z) @ a / 14, features @ features.T / 200
-        found = stages.measure(x, np.sin(2 * x), [h], kernel, [0.0], m=M, chi=chi)
-        first.append(found.initial.constant)
-        last.append(found.final.constant)
-    return np.transpose(first), np.transpose(last)
-
-
-GRIDS = (128, 256, 512, 1024)
-
-
-def test_constants_of_tanh_with_a_cut_off_do_not_grow_under_refinement():
-    for constants in refined("tanh", cut_off=True):
-        np.testing.assert_allclose(constants, constants[:, :1] * np.ones(len(GRIDS)), rtol=1e-4)
-
-
-def test_constants_of_relu_with_a_cut_off_grow_beyond_the_power_of_the_theorem():
-    first, last = refined("relu", cut_off=True)
-    np.testing.assert_allclose(first[0], first[0, 0] * np.ones(len(GRIDS)), rtol=1e-3)  # m = 2k - 1
-    assert first[2, -1] > 1.3 * first[2, 0]
-    np.testing.assert_allclose(stages.exponent(GRIDS, last[1:]), [1.5, 2.5], atol=0.05)  # m - 1/2
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_constants_without_a_cut_off_grow_under_refinement(activation):
-    first, last = refined(activation, cut_off=False)
-    assert (np.diff(first) > 0).all()
-    # |grad h^| falls as 1/xi and q as 1/xi^2: sums as m - 1, or a logarithm, and norms as m - 1/2
-    np.testing.assert_allclose(stages.exponent(GRIDS, first[1:]), [1, 2], atol=0.2)
-    np.testing.assert_allclose(stages.exponent(GRIDS, last), [0.5, 1.5, 2.5], atol=0.1)
 
 
 def test_exponent_is_the_power():

@@ -5,12 +5,14 @@ Networks have two layers and are written out in NumPy, with the Jacobian by hand
 
 from itertools import pairwise
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import lfp
+import nets
 from compare import stages
 from compare.stages.rates import flow_of, rates_of
 from compare.stages.setting import setting_of
@@ -52,11 +54,20 @@ def assert_integral_steps_hold(over):
     if len(over.windows) == 0:
         return
     lost = 1 + over.loss_error[:, None, None]
-    for bound, before, power in ((over, "span", 0.5), (over.uniform, "final", 1)):
-        assert_chain_holds(bound.chain, but=("fall",))
+    # |dL_eta^-/dt| + |dL_eta^+/dt| is at least |dL/dt|, up to what the integrals miss
+    missed = over.error + over.low_error
+    assert ((over.ratio + over.low_ratio + missed) * ROUNDING >= 1).all()
+    whole = np.concatenate([over.bound, over.scaled_bound, over.uniform.bound], axis=1)
+    assert ((over.low_ratio[:, None] + whole + missed[:, None]) * ROUNDING >= 1).all()
+    fell = over.uniform_decrease
+    assert (fell.ratio <= (fell.chain["rates"][:, 0] + over.decrease_error) * ROUNDING).all()
+    statements = ((over, "span", 0.5), (over.uniform, "final", 1), (fell, "final", 1))
+    for bound, before, power in statements:
+        assert_chain_holds(bound.chain, but=("rates", "fall"))
         assert (bound.chain[before] <= bound.chain["fall"] * lost**power * ROUNDING).all()
-        assert (bound.ratio[:, None] <= bound.bound).all()
-        assert (bound.ratio[:, None] <= bound.scaled_bound).all()
+        for form in (bound.bound, bound.scaled_bound):
+            known = form * lost + over.decrease_error[:, None] if bound is fell else form
+            assert (bound.ratio[:, None] <= known).all()
     within = np.isfinite(over.decrease.constant).all(axis=1)
     chain = {name: step[within] for name, step in over.decrease.chain.items()}
     assert_chain_holds(chain, but=("rates", "fall"))
@@ -174,6 +185,33 @@ THEORY = {
     "loss": st.sampled_from(["mse", 4]),
     "kind": st.sampled_from(["lfp", "ntk"]),
 }
+
+
+@pytest.mark.filterwarnings("ignore:the loss falls")  # with other weights
+@pytest.mark.parametrize("loss", [pytest.param("mse", marks=pytest.mark.slow), 4])
+def test_every_step_holds_for_a_network_trained_with_the_cut_off_and_the_density(loss):
+    n = 12
+    x = -1 + 2 * np.arange(n) / n
+    y = np.sin(4 * x) + x
+    chi, rho = stages.bump(x), np.random.default_rng(0).uniform(0.2, 2, n)
+    rho /= rho.mean()
+    net = nets.two_layer(jax.random.key(0), width=20, activation="tanh", sigma_b=2.0)
+    ts = np.geomspace(1e-3, 300, 150)
+    run = nets.gradient_flow(
+        net, x, y, ts, loss=nets.Weighted(loss, rho=rho, chi=chi), record="networks"
+    )
+    kernel = run.kernels(x)
+    weights = {"chi": chi, "rho": rho}
+    found = stages.measure(x, y, run.fitted, kernel, ts, loss=loss, **weights)
+    assert_pointwise_steps_hold(found)
+    assert_integral_steps_hold(found.intermediate)
+    over = found.intermediate
+    assert len(over.windows) >= 2
+    assert over.loss_error.max() < 0.01  # the fall of L~ is the integral of its rate
+    for name in weights:  # this is no flow of other weights
+        other = {**weights, name: None}
+        lost = stages.measure(x, y, run.fitted, kernel, ts, loss=loss, **other).intermediate
+        assert lost.loss_error.max() > 5 * over.loss_error.max()
 
 
 @pytest.mark.filterwarnings("ignore:the loss falls")  # stiff starts, between two recordings

@@ -170,3 +170,14 @@ def test_weights_refuse_what_they_cannot_make():
         stages.density(X, [1.0], bandwidth=0.1)
     with pytest.raises(ValueError, match="points must have 1 dimension"):
         stages.density(X, [[1.0]], bandwidth=0.5)
+
+
+def test_least_rayleigh_refuses_what_is_no_kernel():
+    with pytest.raises(ValueError, match=r"kernel must have shape \(8, 8\)"):
+        stages.least_rayleigh(X, KERNEL[:-1])
+    with pytest.raises(ValueError, match=r"semidefinite, got an eigenvalue -0\.379113 of K/n$"):
+        stages.least_rayleigh(X, KERNEL - np.ones((N, N)))
+    with pytest.raises(ValueError, match="of K/n at time 1"):
+        stages.least_rayleigh(X, np.stack([KERNEL, KERNEL - np.ones((N, N))]))
+    with pytest.raises(ValueError, match="chi and rho must not be 0 at every point"):
+        stages.least_rayleigh(X, KERNEL, chi=np.arange(N) % 2, rho=1 - np.arange(N) % 2)
