@@ -30,7 +30,7 @@ jax.config.update("jax_enable_x64", True)
 
 SIDES = {1: (8, 16, 32, 64, 128, 256, 512), 2: (10, 14, 20, 28, 40)}
 PARTS = {1: (1 / 8, 3 / 8, 5 / 8, 7 / 8), 2: (1 / 4, 3 / 4)}  # of a cell, an axis
-SEEDS, WIDTH, SIGMA_B = 16, 1024, 10.0
+SEEDS, WIDTH, SIGMA_B = 64, 1024, 10.0
 LAW = lfp.TwoLayer(activation="relu", sigma_a=1.0, sigma_w=1.0, sigma_b=SIGMA_B)
 
 

@@ -10,6 +10,8 @@ from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.choice import Kernel
 
+BLOCK = 2**22  # numbers held at a time, unless those of one time are more
+
 
 def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Positions (n, d) and values (n,)."""
@@ -67,10 +69,12 @@ def each_time(
 ) -> Iterator[np.ndarray]:
     """`h(points, t; 0, X, data)` (m, c) of the columns of data (n, c), one time after the other."""
     finite = ts[np.isfinite(ts)]
-    flow = lfp.solve(kernel, x, data, finite, space=space) if len(finite) else None
-    for t in finite:
-        assert flow is not None
-        yield flow(points, [t])[0]
+    if len(finite):
+        flow = lfp.solve(kernel, x, data, finite, space=space)
+        # the kernel is evaluated once for all times of a block
+        times = max(1, BLOCK // (max(len(x), len(points)) * data.shape[1]))
+        for start in range(0, len(finite), times):
+            yield from flow(points, finite[start : start + times])
     if len(finite) < len(ts):
         limit = lfp.interpolate(kernel, x, data, space=space)(points)
         for _ in range(len(ts) - len(finite)):

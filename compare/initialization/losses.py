@@ -87,18 +87,18 @@ def ends_of_flow(
     """
     positions, values = problem.samples(x, y)
     where = problem.places(points, positions)
-    chosen = _several(losses)
+    chosen, times = _several(losses), check.time_points("ts", ts)
     limit = lfp.interpolate(kernel, positions, values, initial=initial)(where)
     start, outside = (
         np.zeros(len(at)) if initial is None else problem.initial_values("initial", initial, at)
         for at in (positions, where)
     )
     flows = [
-        lfp.solve(kernel, positions, values, ts, loss=loss, initial=initial) for loss in chosen
+        lfp.solve(kernel, positions, values, times, loss=loss, initial=initial) for loss in chosen
     ]
     return Ends(
         losses=chosen,
-        ts=flows[0].ts,
+        ts=times,
         limit=limit,
         distance=_distance([flow(where) for flow in flows], limit, outside),
         residual=_distance([flow.fitted for flow in flows], values, start),
@@ -142,7 +142,8 @@ def ends_of_network(
     """
     positions, values = problem.samples(x, y)
     where = problem.places(points, positions)
-    chosen, alpha = _several(losses), check.positive("lazy_scale", lazy_scale)
+    chosen, times = _several(losses), check.time_points("ts", ts)
+    alpha = check.positive("lazy_scale", lazy_scale)
     least = nets.least_movement(net, positions, values / alpha, probe=where)
     assert least.probe is not None
     limit = alpha * least.probe
@@ -151,10 +152,10 @@ def ends_of_network(
     for loss in chosen:
         options = {"loss": loss, "lazy_scale": alpha, "rtol": rtol, "probe": where, "throw": False}
         if trained:
-            run = nets.gradient_flow(net, positions, values, ts, **options)
+            run = nets.gradient_flow(net, positions, values, times, **options)
             movements.append(_moved(run, net))
         else:
-            run = nets.linearized_flow(net, positions, values, ts, **options)
+            run = nets.linearized_flow(net, positions, values, times, **options)
             # its parameters move in the span of the gradients at the samples, where |theta -
             # theta_0| is the norm of h - h_ini in the function space of the tangent kernel
             change = (run.fitted[-1] - start) / alpha
@@ -162,7 +163,7 @@ def ends_of_network(
         runs.append(run)
     return NetworkEnds(
         losses=chosen,
-        ts=np.asarray(runs[0].ts),
+        ts=times,
         limit=limit,
         distance=_distance([run.probe for run in runs], limit, outside),
         residual=_distance([run.fitted for run in runs], values, start),
