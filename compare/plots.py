@@ -36,7 +36,7 @@ def of_studies(datasets: list[xarray.Dataset]) -> Figure:
     return figure
 
 
-def empty(width: float = 6.4, height: float = 4.8) -> Any:
+def empty(width: float | int = 6.4, height: float | int = 4.8) -> Any:
     """A figure without panels, of width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

@@ -43,11 +43,11 @@ def sines(
     return np.sum(parts[0] * np.sin(2 * np.pi * np.outer(x, xi) + parts[1]), axis=1)
 
 
-def schroeder_phases(count: int | np.integer) -> Float[np.ndarray, " F"]:
-    """Phases `-pi j (j - 1)/F`, j = 1 .. F, that keep a sum of neighbouring sines low.
+def quadratic_phases(count: int | np.integer) -> Float[np.ndarray, " F"]:
+    """Phases `2 pi (g j^2 mod 1)`, `g = (sqrt 5 - 1)/2`, j = 1 .. F: spread, without chance.
 
-    Sines of equal phase, or of phases linear in j, add up to a spike of height F; these stay
-    below `2 sqrt(F/2)`, spread over the period (Schroeder 1970, IEEE Trans. Inf. Theory 16, p. 85).
+    F neighbouring sines of equal phase, or of phases linear in j, add up to a spike as high as F;
+    these stay below `2.7 sqrt(F/2)` up to F = 128.
 
     Args:
         count: F.
@@ -58,7 +58,7 @@ def schroeder_phases(count: int | np.integer) -> Float[np.ndarray, " F"]:
     """
     count = lfp_check.integer("count", count, least=1)
     j = np.arange(1, count + 1)
-    return -np.pi * j * (j - 1) / count
+    return 2 * np.pi * ((np.sqrt(5) - 1) / 2 * j**2 % 1)
 
 
 def stairs(values: ArrayLike, step: Real) -> Float[np.ndarray, "..."]:

@@ -109,15 +109,15 @@ class Figure:
         """The full or the quick setting."""
         return self.full if full else self.quick
 
-    def data(self, *, full: bool, results: Path = RESULTS, data: Path | None = None) -> Path:
+    def data(self, *, full: bool, results: Path | None = None, data: Path | None = None) -> Path:
         """The reduced dataset, from its file where that is of this setting.
 
         Args:
             full: the paper's setting.
-            results: folder of the cache and of quick datasets.
+            results: folder of the cache and of quick datasets; None: results.
             data: folder of the dataset; None: figures/data for full, results/figures for quick.
         """
-        setting = self.setting(full=full)
+        setting, results = self.setting(full=full), results or RESULTS
         key = _key(self.name, setting)
         folder = store.writable(data or (HERE / "data" if full else results / "figures"))
         path = folder / f"{self.name}.nc"
