@@ -48,8 +48,8 @@ def test_units_of_both_axes_leave_the_exponent_and_its_interval():
 
 def test_limits_over_seeds_are_the_quantiles_of_all_resamples_at_the_widened_level():
     rng = np.random.default_rng(1)
-    at = np.array([1.0, 3.0, 10.0, 40.0])
-    values = at**-0.5 * rng.uniform(1, 3, (5, 4))
+    at = np.array([1.0, 1.5, 2.0, 3.0])
+    values = at**-0.5 * rng.uniform(1, 9, (5, 4))
     found = exponent(at, values, level=0.8, resamples=100_000)
     slopes = [
         np.polyfit(np.log(at), np.log(values[list(pick)].mean(axis=0)), 1)[0]
@@ -57,7 +57,7 @@ def test_limits_over_seeds_are_the_quantiles_of_all_resamples_at_the_widened_lev
     ]
     tail = stats.norm.sf(stats.t.ppf(0.9, 4) * np.sqrt(5 / 4))
     np.testing.assert_allclose(
-        [found.low, found.high], np.quantile(slopes, [tail, 1 - tail]), atol=0.005
+        [found.low, found.high], np.quantile(slopes, [tail, 1 - tail]), atol=0.03
     )
     mean = np.polyfit(np.log(at), np.log(values.mean(axis=0)), 1)[0]
     assert found.exponent == pytest.approx(mean, rel=1e-12)
