@@ -450,8 +450,8 @@ def test_ntk_resolves_narrow_features(kink):
     "value",
     [
         lambda z: np.tanh(100 * z),
-        lambda z: np.tanh(100 * z) + np.maximum(z - 0.37, 0),
-        lambda z: np.clip(100 * z, -1, 1),
+        pytest.param(lambda z: np.tanh(100 * z) + np.maximum(z - 0.37, 0), marks=pytest.mark.slow),
+        pytest.param(lambda z: np.clip(100 * z, -1, 1), marks=pytest.mark.slow),
     ],
 )
 def test_ntk_refuses_features_that_it_cannot_resolve(value):

@@ -60,7 +60,9 @@ def assert_same(one, two):
             np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", ["exponential", "chebyshev", pytest.param("diffrax", marks=pytest.mark.slow)]
+)
 def test_interrupted_flows_end_with_the_same_bits(name, tmp_path, monkeypatch):
     net = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), NET) if name == "chebyshev" else NET
     options, path = CASES[name], tmp_path / "flow"

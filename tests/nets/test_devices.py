@@ -90,9 +90,10 @@ def of_one_processor(name):
 
 # every device compiles anew, and the flow is the longest program
 NAMES = ["train", "linearized", pytest.param("flow", marks=pytest.mark.slow)]
+FOUR = ["train", *(pytest.param(name, marks=pytest.mark.slow) for name in ("linearized", "flow"))]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FOUR)
 def test_ensemble_is_the_same_on_one_device_and_on_four(name, tmp_path):
     flags = f"--xla_force_host_platform_device_count={DEVICES}"
     used = child("devices", name, tmp_path / "found.npz", XLA_FLAGS=flags)

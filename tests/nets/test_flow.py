@@ -67,6 +67,7 @@ def test_recordings_do_not_depend_on_each_other(solver):
     np.testing.assert_allclose(few.fitted[-1], few.net(X), atol=1e-13)
 
 
+@pytest.mark.slow
 def test_large_lazy_scale_tends_to_the_linearised_flow_as_its_inverse():
     """Antisymmetric: the parameters move by O(1/alpha), and so do kernel and outputs."""
     ts = [1.0, 10.0, 100.0]
