@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import gallery
+import matplotlib
 import numpy as np
 import pytest
 import xarray
@@ -116,7 +117,9 @@ def test_pictures_are_the_same_file_each_time_and_have_letters(script, tmp_path)
     again, _ = script.figure.picture(data, tmp_path / "two")
     assert svg.read_bytes() == again.read_bytes()
     assert png.stat().st_size > 1000
-    titles = [axis.get_title(loc="left") for axis in draw(data).axes]
+    with matplotlib.rc_context(style.RC):
+        axes = draw(data).axes
+    titles = [axis.get_title(loc="left") for axis in axes]
     assert titles == ["(a) title", "(b) title"]
 
 
