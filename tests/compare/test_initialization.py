@@ -14,6 +14,7 @@ from scipy.stats import qmc
 import lfp
 import nets
 from compare import initialization
+from compare.initialization import _problem, expectation
 
 LAW = lfp.TwoLayer(activation="relu", sigma_a=1.5, sigma_w=2.0, sigma_b=4.0)
 NET = nets.two_layer(jax.random.key(3), width=50, sigma_w=3.0, sigma_b=2.0)
@@ -162,6 +163,19 @@ def test_expected_errors_are_the_means_over_all_initial_outputs(name):
     )
     one = each[5]
     np.testing.assert_allclose(measured.additional[5], np.mean(one.bias**2, axis=1), atol=1e-9)
+    own = np.mean((one.direct - target) ** 2, axis=1)
+    np.testing.assert_allclose(measured.total[5], own, atol=1e-9)
+
+
+def test_blocks_of_times_and_points_leave_no_seam(monkeypatch):
+    ts = [0.0, 0.1, 0.2, 1.0, 3.0, 5.0, 10.0, np.inf]
+    covariance = initialization.covariance_of(LAW)
+    whole = initialization.additional_error(LAW, covariance, X, POINTS, ts=ts)
+    monkeypatch.setattr(_problem, "BLOCK", 3 * 25)  # three times of five weights at five points
+    monkeypatch.setattr(expectation, "BLOCK", 2)
+    parts = initialization.additional_error(LAW, covariance, X, POINTS, ts=ts)
+    assert parts.shape == (8, 5)
+    np.testing.assert_allclose(parts, whole, atol=1e-9)
 
 
 def test_without_a_flow_the_whole_variance_is_left_and_in_the_end_none_at_the_samples():
