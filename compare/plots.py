@@ -43,7 +43,7 @@ def empty(width: float | int = 6.4, height: float | int = 4.8) -> Any:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, *, dpi: int = 150) -> None:
     """Write a figure in the format of the path's suffix; the same figure gives the same file."""
     metadata = {"Date": None} if path.suffix == ".svg" else None
-    figure.savefig(path, dpi=150, metadata=metadata)
+    figure.savefig(path, dpi=dpi, metadata=metadata)

@@ -32,6 +32,7 @@ from compare import plots, store, style
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 PARTS = "cache"
+DPI = 110  # a picture of 13 inches stays below 200 kB
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Fact:
     below: float = np.inf
 
     def __post_init__(self) -> None:
+        for name in ("value", "above", "below"):  # from arrays of no dimension
+            object.__setattr__(self, name, float(getattr(self, name)))
         if self.above == -np.inf and self.below == np.inf:
             raise ValueError(f"a fact needs a threshold: {self.what}")
 
@@ -146,7 +149,7 @@ class Figure:
             figure = self.draw(dataset)
             for path in paths:
                 with store.replacing(path) as place:
-                    plots.save(figure, place)
+                    plots.save(figure, place, dpi=DPI)
         return paths
 
     def main(self, arguments: list[str] | None = None) -> None:
