@@ -57,7 +57,7 @@ def test_limits_over_seeds_are_the_quantiles_of_all_resamples_at_the_widened_lev
     ]
     tail = stats.norm.sf(stats.t.ppf(0.9, 4) * np.sqrt(5 / 4))
     np.testing.assert_allclose(
-        [found.low, found.high], np.quantile(slopes, [tail, 1 - tail]), atol=0.03
+        [found.low, found.high], np.quantile(slopes, [tail, 1 - tail]), atol=0.002
     )
     mean = np.polyfit(np.log(at), np.log(values.mean(axis=0)), 1)[0]
     assert found.exponent == pytest.approx(mean, rel=1e-12)
