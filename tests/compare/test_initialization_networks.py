@@ -173,6 +173,12 @@ def test_doubled_pairs_need_half_the_time(linearised):
     )
     np.testing.assert_allclose(twice.half_time, pair.half_time / 2, rtol=1e-6)
     assert np.isfinite(pair.half_time).all()
+    for one in (found.sel(initialization="plain"), pair):
+        left = np.linalg.norm(one.fitted - Y, axis=2)
+        half = np.linalg.norm(one.initial - Y, axis=1) / 2
+        for seed in range(3):
+            first = TS[np.argmax(left[seed] <= half[seed])]
+            assert first / 2**0.25 <= one.half_time[seed] <= first
 
 
 def test_a_plain_network_differs_from_its_pair_by_what_its_initial_output_leaves(linearised):
