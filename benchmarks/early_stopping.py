@@ -5,9 +5,9 @@ from the noise-free function on 200 points. Predicted by `compare.generalization
 from the law, the samples and the level of the noise; measured on linearised antisymmetric networks
 (8 seeds of network and noise each) of several widths, and on trained ones with a lazy scale.
 "ratio" is the median over the seeds of measured/predicted time, "cost" the median of the risk at
-the predicted time over the least one. The error of a network of finite width counts as risk too: where
-its square is not below the least risk, the prediction is too early, as narrow networks with little
-noise show.
+the predicted time over the least one. The error of a network of finite width counts as risk too:
+where its square is not below the least risk, the prediction is too early, as narrow networks with
+little noise show.
 
 Prints a table and writes results/early_stopping.json next to this file.
 """

@@ -149,6 +149,7 @@ def test_best_times_are_the_vertices_of_parabolas_in_log_t():
     ends = np.stack([ts, 1 / ts, np.full(9, np.nan), risk[0, 0]])
     np.testing.assert_allclose(best_times(ts, ends), [np.nan, np.nan, np.nan, 30.0])
     assert best_times([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]) == 0
+    assert np.isnan(best_times([0.0, 1.0, 2.0], [np.nan, 2.0, 3.0]))
 
 
 def test_no_least_risk_within_the_times_is_said_with_advice():
