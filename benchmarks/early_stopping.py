@@ -38,6 +38,7 @@ CASES = (
     (0.1, 8192, "linearized", 1.0, 8, 8),
     (0.1, 32768, "linearized", 1.0, 8, 8),
     (0.4, 2048, "gradient", 30.0, 4, 6),
+    (0.4, 2048, "gradient", 1000.0, 4, 6),
 )
 
 
@@ -97,7 +98,7 @@ def main() -> None:
             f"{one['least_risk']:<11.2g} {one['last_risk']:.2g}",
             flush=True,
         )
-    write("early_stopping", here, {"law": repr(LAW), "samples": N}, rows)
+        write("early_stopping", here, {"law": repr(LAW), "samples": N}, rows)
 
 
 if __name__ == "__main__":

@@ -1,101 +1,110 @@
 """CO2 at Mauna Loa: when is each peak of the spectrum learned, predicted and measured.
 
-Must be seen, and is asserted on the computed data:
+Source: weekly values of Keeling and Whorf 2004 (public domain), monthly means of 15 years.
+
+Must be seen:
 - LFP and NTK predict the same half-learning times, within 5 %;
 - lower peaks are learned before higher ones;
 - linearised networks come nearer to the NTK flow as their width grows;
 - at lazy scale 1 the tangent kernel drifts more than at 30; with --full the trained network is
-  then at least twice as far from the NTK flow, and has not half learned the annual cycle where
-  the lazy one has.
+  then at least twice as far from the NTK flow, and has not half learned the annual cycle by
+  t lambda_max = 1e6, where the lazy one has.
 
     python figures/co2.py [--full]
 
-Quick: two widths, two seeds, t lambda_max up to 1e4 (about a minute). Full: the shipped study
-`co2` to t lambda_max = 3e6 (minutes). Results go to results/.
+Full: the shipped study `co2` to t lambda_max = 3e6. Quick: two widths, to 1e4.
 """
 
-import argparse
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
+import gallery
 import numpy as np
 import xarray
 
-from compare import store, table
+from compare import plots
 from compare.sections import Networks, Time
 from compare.study import Study, run
 
-FOLDER = Path("results")
-WIDTHS = (256, 1024)
-SEEDS = 2
-LAST = 1e4
+BULKY = ("fitted", "spectrum", "initial")  # what no panel and no fact reads
 
 
-def study(*, full: bool) -> Study:
+@dataclass(frozen=True)
+class Setting:
+    """Of the shipped study what is replaced; nothing: its table [full]."""
+
+    widths: tuple[int, ...] = ()
+    seeds: int = 0
+    last: float = 0.0
+
+
+QUICK = Setting(widths=(256, 1024), seeds=2, last=1e4)
+FULL = Setting()
+
+
+def study(setting: Setting) -> Study:
     """The shipped study, or a small version of it."""
-    shipped = Study.from_toml("co2", full=full)
-    if full:
-        return shipped
-    blocks = (
-        Networks(widths=WIDTHS, seeds=SEEDS, lazy_scales=(30.0,)),
-        Networks(
-            widths=WIDTHS[-1:], seeds=SEEDS, initializations=("antisymmetric",), lazy_scales=(1.0,)
-        ),
+    if not setting.widths:
+        return Study.from_toml("co2", full=True)
+    lazy = Networks(widths=setting.widths, seeds=setting.seeds, lazy_scales=(30.0,))
+    drifting = replace(
+        lazy, widths=setting.widths[-1:], initializations=("antisymmetric",), lazy_scales=(1.0,)
     )
-    return replace(shipped, name="co2_quick", networks=blocks, time=Time(last=LAST, points=30))
+    shipped = Study.from_toml("co2")
+    return replace(
+        shipped, name="co2_quick", networks=(lazy, drifting), time=Time(setting.last, points=30)
+    )
 
 
-def compute(*, full: bool) -> Path:
-    """Run the study, assert what must be seen, write the dataset."""
-    import jax
+def compute(setting: Setting, cache: gallery.Cache) -> xarray.Dataset:
+    """The study without its outputs and spectra."""
+    dataset = cache.part("study", lambda: run(study(setting), progress=True))
+    groups = ("theory", "network", "linearized")
+    return dataset.drop_vars(
+        [f"{group}_{name}" for group in groups for name in BULKY], errors="ignore"
+    )
 
-    jax.config.update("jax_enable_x64", True)
-    dataset = run(study(full=full), progress=True)
-    check(dataset)
-    return store.save(dataset, FOLDER)
 
-
-def check(dataset: xarray.Dataset) -> None:
+def check(data: xarray.Dataset) -> list[gallery.Fact]:
     """What must be seen."""
-    peaks = dataset.isel(frequency=np.flatnonzero(dataset["peak"].values))
+    peaks = data.isel(frequency=np.flatnonzero(data["peak"].values))
     times = peaks["half_time_theory"].values
-    reached = np.isfinite(times).all(axis=0)
-    assert np.abs(times[1, reached] / times[0, reached] - 1).max() < 0.05
-    assert (np.diff(times[:, reached]) > 0).all()
-    antisymmetric = dataset.sel(initialization="antisymmetric")
-    distance = antisymmetric["largest_distance_linearized"].sel(lazy_scale=30.0).values
-    assert (np.diff(distance) < 0).all()
-    widest = antisymmetric.isel(width=-1)
+    times = times[:, np.isfinite(times).all(axis=0)]
+    paired = data.sel(initialization="antisymmetric")
+    distance = paired["largest_distance_linearized"].sel(lazy_scale=30.0).values
+    widest = paired.isel(width=-1)
     drift = widest["mean_kernel_drift"]
-    assert float(drift.sel(lazy_scale=1.0)) > float(drift.sel(lazy_scale=30.0))
-    if dataset["time"][-1] >= 1e6:
-        distance = widest["largest_distance_network"]
-        assert float(distance.sel(lazy_scale=1.0)) > 2 * float(distance.sel(lazy_scale=30.0))
-        annual = int(np.abs(dataset["period"].values - 1).argmin())
-        half = antisymmetric.isel(width=-1, frequency=annual)["mean_half_time_network"]
-        assert np.isfinite(half.sel(lazy_scale=30.0))
-        assert not half.sel(lazy_scale=1.0) < 1e6
+    facts = [
+        gallery.Fact("|NTK/LFP - 1|, times", np.abs(times[1] / times[0] - 1).max(), below=0.05),
+        gallery.Fact("least ratio of the times of a peak and the one below",
+                     (times[:, 1:] / times[:, :-1]).min(), above=1.0),
+        gallery.Fact("largest distance from the NTK flow, linearised, a width over the one below",
+                     (distance[1:] / distance[:-1]).max(), below=1.0),
+        gallery.Fact("kernel drift, alpha 1 over alpha 30",
+                     drift.sel(lazy_scale=1.0) / drift.sel(lazy_scale=30.0), above=1.0),
+    ]  # fmt: skip
+    if data["time"][-1] < 1e6:
+        return facts
+    away = widest["largest_distance_network"]
+    annual = int(np.abs(data["period"].values - 1).argmin())
+    half = widest["mean_half_time_network"].isel(frequency=annual)
+    never = float(half.sel(lazy_scale=1.0).fillna(np.inf))
+    return [
+        *facts,
+        gallery.Fact("distance of the trained network, alpha 1 over alpha 30",
+                     away.sel(lazy_scale=1.0) / away.sel(lazy_scale=30.0), above=2.0),
+        gallery.Fact("half-learning time of the annual cycle, alpha 30, t lambda_max",
+                     half.sel(lazy_scale=30.0), below=1e6),
+        gallery.Fact("the same at alpha 1 (inf: not by the last time)", never, above=1e6),
+    ]  # fmt: skip
 
 
-def draw(data: Path) -> Path:
-    """The figure from the file."""
-    from compare import plots
-
-    dataset = store.load(data)
-    print(table.text(dataset))
-    path = data.with_suffix(".png")
-    with store.replacing(path) as place:
-        plots.save(plots.of_studies([dataset]), place)
-    return path
+def draw(data: xarray.Dataset) -> Any:
+    """Data, errors at the peaks, half-learning times."""
+    return plots.of_studies([data])
 
 
-def main() -> None:
-    """Compute, draw, and say where."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="the shipped study, minutes")
-    data = compute(full=parser.parse_args().full)
-    print(f"wrote {data} and {draw(data)}")
-
+FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
 
 if __name__ == "__main__":
-    main()
+    FIGURE.main()

@@ -1,6 +1,6 @@
 """Few points in one dimension: limits of LFP, NTK and networks beside splines.
 
-Must be seen, and is asserted on the computed data:
+Must be seen:
 - LFP and NTK have the same limit within 1 %;
 - small sigma_a (power xi^-4): the limit is within 2 % of the natural cubic spline;
 - large sigma_a (power xi^-2) on [-1, 1]: 1 to 5 % from linear interpolation, because of the
@@ -9,96 +9,113 @@ Must be seen, and is asserted on the computed data:
 
     python figures/few_points.py [--full]
 
-Quick: width 4096, one seed. Full: the shipped studies `few_points/...`. Results go to results/.
+Full: the shipped studies `few_points/...`. Quick: width 4096, one seed.
 """
 
-import argparse
-from dataclasses import replace
-from pathlib import Path
+import json
+from dataclasses import dataclass, replace
+from typing import Any
 
+import gallery
 import numpy as np
 import xarray
 
-from compare import store
+from compare import plots
 from compare.study import Study, names, run
 
-FOLDER = Path("results")
-WIDTH = 4096
-SEEDS = 1
+PARTS = ("cubic", "linear", "small_domain")
+# distance of the limit from the linear and from the cubic spline: above, below
+LINEAR = {"cubic": (0.1, np.inf), "linear": (0.01, 0.05), "small_domain": (-np.inf, 3e-4)}
+CUBIC = {"cubic": (-np.inf, 0.02), "linear": (0.1, np.inf), "small_domain": (0.1, np.inf)}
 
 
-def studies(*, full: bool) -> list[Study]:
-    """The shipped studies, or small versions of them."""
-    shipped = [Study.from_toml(part, full=full) for part in names()["few_points"]]
-    if full:
+@dataclass(frozen=True)
+class Setting:
+    """Of the shipped studies what is replaced; nothing: their tables [full]."""
+
+    width: int = 0
+    seeds: int = 0
+
+
+QUICK = Setting(width=4096, seeds=1)
+FULL = Setting()
+
+
+def study(name: str, setting: Setting) -> Study:
+    """One shipped study, or a small version of it."""
+    shipped = Study.from_toml(f"few_points/{name}", full=not setting.width)
+    if not setting.width:
         return shipped
-    return [
-        replace(
-            study,
-            name=f"{study.name}_quick",
-            networks=tuple(
-                replace(block, widths=(WIDTH,), seeds=SEEDS) for block in study.networks
-            ),
-        )
-        for study in shipped
-    ]
-
-
-def compute(*, full: bool) -> list[Path]:
-    """Run the studies, assert what must be seen, write the datasets."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    datasets = [run(study, progress=True) for study in studies(full=full)]
-    for dataset in datasets:
-        check(dataset)
-    return [store.save(dataset, FOLDER) for dataset in datasets]
-
-
-def check(dataset: xarray.Dataset) -> None:
-    """What must be seen."""
-    limit = dataset["limit_probe"]
-    lfp, ntk = limit.sel(source="lfp").values, limit.sel(source="ntk").values
-    assert _distance(lfp, ntk) < 0.01
-    linear, cubic = (
-        _distance(lfp, dataset["spline_probe"].sel(spline=spline).values)
-        for spline in ("linear", "cubic")
+    blocks = tuple(
+        replace(block, widths=(setting.width,), seeds=setting.seeds) for block in shipped.networks
     )
-    name = dataset.attrs["name"]
-    if "cubic" in name:
-        assert cubic < 0.02 < 0.1 < linear
-    elif "small_domain" in name:
-        assert linear < 3e-4 < 0.1 < cubic
-    else:
-        assert 0.01 < linear < 0.05 < 0.1 < cubic
-    late = dataset["network_probe"].isel(time=-1).stack(run=("width", "seed", "initialization"))
-    for scale in dataset["lazy_scale"].values:
-        for outputs in late.sel(lazy_scale=scale).transpose("run", "point").values:
-            assert np.isnan(outputs).all() or _distance(outputs, ntk) < 0.15
+    return replace(shipped, networks=blocks)
 
 
-def _distance(values: np.ndarray, reference: np.ndarray) -> float:
+def compute(setting: Setting, cache: gallery.Cache) -> xarray.Dataset:
+    """The three studies, one after the other along `part`."""
+    assert set(names()["few_points"]) == {f"few_points/{name}" for name in PARTS}
+    parts = [
+        cache.part(name, lambda name=name: run(study(name, setting), progress=True))
+        for name in PARTS
+    ]
+    attrs = json.dumps([dataset.attrs for dataset in parts])
+    kept = [reduced(dataset) for dataset in parts]
+    names = {name: np.nan for name in kept[0].data_vars} | {"seeds": 0}
+    # not every study has every initialization, width and lazy scale
+    return xarray.concat(kept, "part", join="outer", fill_value=names).assign_attrs(parts=attrs)
+
+
+def reduced(dataset: xarray.Dataset) -> xarray.Dataset:
+    """The last time, at the probe points, whose positions differ from study to study."""
+    probed = [name for name in dataset.data_vars if str(name).endswith("_probe")]
+    kept = dataset[[*probed, "x", "y", "seeds", "mean_kernel_drift"]].isel(time=[-1])
+    return kept.assign(position=("point", kept["point"].values)).drop_vars(["point", "time"])
+
+
+def studies(data: xarray.Dataset) -> dict[str, xarray.Dataset]:
+    """The three studies again, by name."""
+    parts = enumerate(zip(PARTS, json.loads(data.attrs["parts"]), strict=True))
+    return {
+        name: data.isel(part=i)
+        .assign_coords(point=("point", data["position"].values[i]))
+        .assign_attrs(attrs)
+        for i, (name, attrs) in parts
+    }
+
+
+def check(data: xarray.Dataset) -> list[gallery.Fact]:
+    """What must be seen."""
+    facts = []
+    for name, one in studies(data).items():
+        lfp, ntk = (one["limit_probe"].sel(source=source).values for source in ("lfp", "ntk"))
+        spline = {
+            kind: distance(lfp, one["spline_probe"].sel(spline=kind).values)
+            for kind in ("linear", "cubic")
+        }
+        late = one["network_probe"].isel(time=-1).transpose(..., "point").values
+        rows = late.reshape(-1, late.shape[-1])
+        furthest = max(distance(row, ntk) for row in rows if np.isfinite(row).all())
+        facts += [
+            gallery.Fact(f"{name}: NTK limit from LFP's", distance(lfp, ntk), below=0.01),
+            gallery.Fact(f"{name}: limit from linear spline", spline["linear"], *LINEAR[name]),
+            gallery.Fact(f"{name}: limit from cubic spline", spline["cubic"], *CUBIC[name]),
+            gallery.Fact(f"{name}: furthest network from NTK limit", furthest, below=0.15),
+        ]
+    return facts
+
+
+def distance(values: np.ndarray, reference: np.ndarray) -> float:
+    """Relative, over the probe points."""
     return float(np.linalg.norm(values - reference) / np.linalg.norm(reference))
 
 
-def draw(data: list[Path], *, full: bool) -> Path:
-    """The figure from the files."""
-    from compare import plots
-
-    path = FOLDER / ("few_points.png" if full else "few_points_quick.png")
-    with store.replacing(path) as place:
-        plots.save(plots.of_studies([store.load(item) for item in data]), place)
-    return path
+def draw(data: xarray.Dataset) -> Any:
+    """The functions, and their differences from the NTK limit."""
+    return plots.of_studies(list(studies(data).values()))
 
 
-def main() -> None:
-    """Compute, draw, and say where."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="the shipped studies, minutes")
-    full = parser.parse_args().full
-    data = compute(full=full)
-    print(f"wrote {', '.join(str(item) for item in data)} and {draw(data, full=full)}")
-
+FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
 
 if __name__ == "__main__":
-    main()
+    FIGURE.main()
