@@ -1,0 +1,149 @@
+"""Stairs learned by ReLU, and from non-uniform samples: from low to high as well.
+
+Source: Xu, Zhang, Xiao 2019, Training behavior of deep neural network in frequency domain, fig. 7.
+
+Setting: that of fig. 3, y = alpha Round(x/alpha), alpha = 0.5 on [-1, 1], weights and biases from
+N(0, 0.1^2), full-batch Adam of rate 2e-5, with (a) ReLU 200-200-200-100 on 600 even points; (b)
+tanh 400-400-400-200-200 on 600 of 3000 even points, drawn at random without replacement. Quick:
+200 points (200 of 1000), narrower networks, larger rates.
+
+In (b) Delta_F is that of the outputs at all 3000 points: the transform at the samples alone of f
+is sampling noise from the third peak on (0.03 against 0.05, 0.03, 0.02, 0.02), which is learned
+together with the low frequencies that it comes from. Beside it stands Delta_F at the samples.
+
+Must be seen: in (a) and (b) Delta_F at the six peaks of fig. 3 falls below 20 % for good from low
+to high, for every seed. In (b) the frequencies that the samples resolve decide: where Delta_F on
+the grid stays above 20 % to the end, the samples are fitted without it.
+
+    python figures/training_fig7.py [--full]
+"""
+
+from dataclasses import dataclass
+
+import gallery
+import numpy as np
+import peak_panels
+import xarray
+from peak_panels import Recipe
+
+from compare import spectra, targets
+
+PARTS = ("relu", "random")
+
+
+@dataclass(frozen=True)
+class Setting:
+    samples: int
+    grid: int
+    relu_seeds: int
+    random_seeds: int
+    relu: Recipe
+    random: Recipe
+    alpha: float = 0.5
+
+
+QUICK = Setting(
+    samples=200,
+    grid=1000,
+    relu_seeds=2,
+    random_seeds=1,
+    relu=Recipe(widths=(64, 64, 64, 32), activation="relu", rate=5e-4, steps=2000),
+    random=Recipe(widths=(64, 64, 64, 32), rate=5e-4, steps=5000),
+)
+FULL = Setting(
+    samples=600,
+    grid=3000,
+    relu_seeds=2,
+    random_seeds=1,
+    relu=Recipe(activation="relu", steps=12_000),
+    random=Recipe(widths=(400, 400, 400, 200, 200), steps=10_000),
+)
+
+
+def compute(setting: Setting, cache: gallery.Cache) -> xarray.Dataset:
+    """Delta_F of both parts, each with a step of its own."""
+    x = np.linspace(-1, 1, setting.samples)
+    y = targets.stairs(x, setting.alpha)
+    relu = peak_panels.over_seeds(cache, "relu", setting.relu, x, y, setting.relu_seeds)
+    runs = [random(setting, cache, seed) for seed in range(setting.random_seeds)]
+    many = peak_panels.along_seeds(runs)
+    return xarray.merge(
+        [
+            found.rename({name: f"{name}_{label}" for name in ("seed", "step", *found.data_vars)})
+            for found, label in zip((relu, many), PARTS, strict=True)
+        ],
+    )
+
+
+def random(setting: Setting, cache: gallery.Cache, seed: int) -> xarray.Dataset:
+    """Delta_F on the grid that the samples are drawn from, and at the samples."""
+    grid = np.linspace(-1, 1, setting.grid)
+    chosen = np.sort(np.random.default_rng(seed).permutation(setting.grid)[: setting.samples])
+    y = targets.stairs(grid, setting.alpha)
+
+    def measure() -> xarray.Dataset:
+        run = setting.random.train(
+            *(grid[chosen], y[chosen], seed),
+            probe=grid,
+            checkpoint=cache.checkpoint(f"random-{seed}"),
+        )
+        found = peak_panels.reduced(run, grid, y, run.probe)
+        xi = spectra.frequencies(grid)[: found.sizes["frequency"]]
+        at_samples = spectra.relative_error(
+            spectra.spectrum(grid[chosen], y[chosen], xi),
+            spectra.spectrum(grid[chosen], np.asarray(run.fitted, np.float64), xi),
+        )
+        return found.assign(
+            relative_error_samples=(("step", "frequency"), at_samples.astype(np.float32))
+        )
+
+    return cache.part(f"random-{seed}", measure)
+
+
+def part(data: xarray.Dataset, label: str) -> xarray.Dataset:
+    """The peaks of one part, under the names of `peak_panels`."""
+    end = f"_{label}"
+    names = {name: str(name).removesuffix(end) for name in data.variables if name != "frequency"}
+    found = data.drop_vars([name for name, short in names.items() if name == short])
+    found = found.rename({name: short for name, short in names.items() if name in found.variables})
+    return peak_panels.at_peaks(found)
+
+
+def check(data: xarray.Dataset) -> list[gallery.Fact]:
+    """What must be seen."""
+    facts = []
+    for label, words in zip(PARTS, ("ReLU", "non-uniform samples"), strict=True):
+        peaks = part(data, label)
+        times = peak_panels.converged(peaks)
+        facts += [
+            gallery.Fact(
+                f"{words}: rank correlation of frequency and step of convergence, lowest seed",
+                peak_panels.order(peaks),
+                above=0.9,
+            ),
+            gallery.Fact(
+                f"{words}: steps of convergence, third peak over first, least of the seeds",
+                float(np.min(times[:, 2] / times[:, 0])),
+                above=5.0,
+            ),
+        ]
+    return facts
+
+
+def draw(data: xarray.Dataset):
+    """Delta_F at the peaks, as colours and as curves, one row a part."""
+    figure = gallery.canvas(13, 7)
+    axes = figure.subplots(2, 3, width_ratios=[1, 1, 1])
+    relu, many = (part(data, label) for label in PARTS)
+    for row, found, words in ((axes[0], relu, "ReLU"), (axes[1], many, "non-uniform samples")):
+        peak_panels.draw_map(row[0], found, rows="peaks")
+        row[0].set_title(f"{words}: ΔF at the peaks, one seed")
+        peak_panels.draw_curves(row[1], found)
+        row[1].set_title(f"{words}, {found.sizes['seed']} seeds")
+    return figure
+
+
+FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
+
+if __name__ == "__main__":
+    FIGURE.main()
