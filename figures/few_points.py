@@ -61,9 +61,9 @@ def compute(setting: Setting, cache: gallery.Cache) -> xarray.Dataset:
     ]
     attrs = json.dumps([dataset.attrs for dataset in parts])
     kept = [reduced(dataset) for dataset in parts]
-    names = {name: np.nan for name in kept[0].data_vars} | {"seeds": 0}
+    missing = {name: np.nan for name in kept[0].data_vars} | {"seeds": 0}
     # not every study has every initialization, width and lazy scale
-    return xarray.concat(kept, "part", join="outer", fill_value=names).assign_attrs(parts=attrs)
+    return xarray.concat(kept, "part", join="outer", fill_value=missing).assign_attrs(parts=attrs)
 
 
 def reduced(dataset: xarray.Dataset) -> xarray.Dataset:
