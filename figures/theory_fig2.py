@@ -1,0 +1,44 @@
+"""The three stages of a training by the loss L^4, and the bounds of the three theorems.
+
+Source: Luo, Ma, Xu, Zhang 2019, Theory of the Frequency Principle for General Deep Neural
+Networks, fig. 2.
+
+Setting: as in `theory_fig1`, with the mean of (h - y)^4 and tanh 1-500-500-500-500-1 for Adam. The
+gradient flow has 1-100-100-100-100-1 instead: its tangent kernels cost 25 times less. Quick: 100
+samples, widths 50, rate 2e-4.
+
+What is drawn and what must be seen: as in `theory_fig1`. For this loss Theorems 1 and 3 bound the
+output ratio only: L is the squared error still, which can stand still or rise, so that its ratio
+may exceed 1. Theorem 2 bounds the ratio of the losses' changes.
+
+    python figures/theory_fig2.py [--full]
+"""
+
+import gallery
+from stages_panels import Recipe, check, compute, draw
+
+QUICK = Recipe(
+    samples=100,
+    widths=(50,) * 4,
+    flow_widths=(50,) * 4,
+    rate=2e-4,
+    steps=3000,
+    last=1000.0,
+    loss=4,
+)
+FULL = Recipe(
+    samples=300,
+    widths=(500,) * 4,
+    flow_widths=(100,) * 4,
+    rate=2e-5,
+    steps=5000,
+    last=1000.0,
+    loss=4,
+    records=60,
+    times=100,
+)
+
+FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
+
+if __name__ == "__main__":
+    FIGURE.main()
