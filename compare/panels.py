@@ -71,6 +71,8 @@ def _widest(dataset: xarray.Dataset) -> list[tuple[dict, xarray.Dataset]]:
         if initialization not in dataset["initialization"]:
             continue
         seeds = dataset["seeds"].sel(initialization=initialization)
+        if not seeds.any():
+            continue
         width = int(seeds["width"][seeds.any("lazy_scale").values.nonzero()[0].max()])
         scales = seeds["lazy_scale"][seeds.sel(width=width).values > 0]
         group = {

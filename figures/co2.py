@@ -12,7 +12,7 @@ Must be seen:
 
     python figures/co2.py [--full]
 
-Full: the shipped study `co2` to t lambda_max = 3e6. Quick: two widths, to 1e4.
+Full: the shipped study `co2` to t lambda_max = 3e6. Quick: two widths, to 3e4.
 """
 
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ class Setting:
     last: float = 0.0
 
 
-QUICK = Setting(widths=(256, 1024), seeds=2, last=1e4)
+QUICK = Setting(widths=(128, 512), seeds=2, last=3e4)
 FULL = Setting()
 
 
@@ -52,7 +52,7 @@ def study(setting: Setting) -> Study:
     )
     shipped = Study.from_toml("co2")
     return replace(
-        shipped, name="co2_quick", networks=(lazy, drifting), time=Time(setting.last, points=30)
+        shipped, name="co2_quick", networks=(lazy, drifting), time=Time(setting.last, points=20)
     )
 
 
