@@ -5,8 +5,6 @@ first frequencies and recorded steps. A peak has converged at the step from whic
 stays below a threshold, single jumps apart: a single crossing may be chance.
 """
 
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import gallery
@@ -16,6 +14,7 @@ from matplotlib.colors import LogNorm
 from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 from scipy.stats import spearmanr
+from training_recipe import Recipe
 
 from compare import spectra, style
 
@@ -25,70 +24,8 @@ SHOWN = 40  # frequencies that the paper shows
 TINY = 1e-12  # Delta_F that logarithms see instead of 0
 FLOOR = 1e-4  # of the largest amplitude: what is smaller is zero up to rounding
 HIGHER = 4 / 3  # a peak stands so many times above the higher of the valleys beside it
+POINTS = 64  # at most, of a drawn curve
 DOMINANT = 0.05  # of the largest amplitude, which a peak reaches
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One training: a fully connected network, its initial distribution and its optimiser.
-
-    Attributes:
-        widths: of the hidden layers.
-        steps, recordings: recorded at about `recordings` steps, most of them evenly spaced.
-        optimizer: "adam" (its other parameters are optax's defaults), "sgd" without momentum.
-        batch_size: None for full batches.
-    """
-
-    widths: tuple[int, ...] = (200, 200, 200, 100)
-    activation: str = "tanh"
-    std: float = 0.1
-    optimizer: str = "adam"
-    rate: float = 2e-5
-    steps: int = 18_000
-    recordings: int = 200
-    batch_size: int | None = None
-
-    def network(self, seed: int) -> Any:
-        """Weights and biases from N(0, std^2), in float32."""
-        import jax
-        import jax.numpy as jnp
-
-        import nets
-
-        return nets.mlp(
-            jax.random.key(seed),
-            widths=(1, *self.widths, 1),
-            activation=self.activation,
-            weight_std=self.std,
-            bias_std=self.std,
-            dtype=jnp.float32,
-        )
-
-    def train(self, x: np.ndarray, y: np.ndarray, seed: int, **options: Any) -> Any:
-        """The run; `options` are further ones of `nets.train`."""
-        import jax
-
-        import nets
-
-        options = {"steps": self.steps, "record_at": self.record_at()} | options
-        if self.batch_size is not None:
-            options |= {"batch_size": self.batch_size, "key": jax.random.key(seed + 1000)}
-        optimizer = _optimizer(self.optimizer, self.rate)
-        return nets.train(self.network(seed), x, y, optimizer=optimizer, **options)
-
-    def record_at(self) -> np.ndarray:
-        """Steps of the recordings; a fifth of them evenly in the logarithm, for the start."""
-        early = np.geomspace(1, self.steps, self.recordings // 5)
-        even = np.linspace(0, self.steps, self.recordings - len(early))
-        return np.unique(np.concatenate([early, even]).round().astype(int))
-
-
-@cache
-def _optimizer(name: str, rate: float) -> Any:
-    """The same object for the same rate: what is compiled for it serves again."""
-    import optax
-
-    return {"adam": optax.adam, "sgd": optax.sgd}[name](rate)
 
 
 def measured(
@@ -234,8 +171,9 @@ def draw_map(axis: Any, data: xarray.Dataset, *, rows: str) -> None:
 
 def draw_curves(axis: Any, data: xarray.Dataset, *, threshold: float = CONVERGED) -> None:
     """Delta_F at the peaks against the step: geometric mean over seeds, band from least to most."""
-    error = data["relative_error"]
-    step = data["step"].values
+    few = slice(None, None, -(-data.sizes["step"] // POINTS))
+    error = data["relative_error"].isel(step=few)
+    step = data["step"].values[few]
     for shade, k in zip(
         gallery.shades(data.sizes["frequency"]), data["frequency"].values, strict=True
     ):
@@ -249,7 +187,8 @@ def draw_curves(axis: Any, data: xarray.Dataset, *, threshold: float = CONVERGED
     axis.axhline(threshold, color=style.COLOURS["linearized"], lw=0.8, ls="--")
     _steps(axis)
     axis.set_ylabel("ΔF = |f̂ − ĥ| / |f̂|")
-    axis.legend(fontsize=7, ncols=2)
+    axis.set_ylim(top=20)
+    axis.legend(fontsize=7, ncols=3, loc="upper center")
 
 
 def _steps(axis: Any) -> None:

@@ -27,7 +27,7 @@ import gallery
 import numpy as np
 import peak_panels
 import xarray
-from peak_panels import Recipe
+from training_recipe import Recipe
 
 from compare import style, targets
 
@@ -73,6 +73,7 @@ FULL = Setting(
 )
 NAMES = ("gradient descent", "stochastic gradient descent", "Adam")
 FIRST = 4  # peaks of the other targets that are looked at, as many as in the figure
+TITLES = ("gradient descent", "SGD", "Adam")
 SMALL = {
     "|x|": (1.0, np.abs),
     "x²": (1.0, np.square),
@@ -160,25 +161,35 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
 
 def draw(data: xarray.Dataset):
     """The target, its spectrum, Delta_F; below, the other targets and the optimisers."""
-    figure = gallery.canvas(16, 7)
-    axes = figure.subplots(2, 4)
-    target, spectrum, image, curves = axes[0]
+    figure = gallery.canvas(12.4, 5.6)
+    grid = figure.add_gridspec(2, 4)
+    top = [figure.add_subplot(grid[0, i]) for i in range(4)]
+    others, descent = (figure.add_subplot(grid[1, i]) for i in range(2))
+    more = [figure.add_subplot(grid[1, i], sharey=descent) for i in (2, 3)]
+    target, spectrum, image, curves = top
     target.plot(data["x"], data["y"], color=style.COLOURS["data"], lw=1)
     target.set_xlabel("x")
     target.set_ylabel("y")
     target.set_title("α Round(f₀/α), α = 2")
     peak_panels.draw_spectrum(spectrum, data, "target")
-    spectrum.set_title("its spectrum, with four dominant peaks")
+    spectrum.set_title("its spectrum")
     peaks = peak_panels.at_peaks(data)
     peak_panels.draw_map(image, peaks, rows="peaks")
     image.set_title("ΔF at the peaks")
     peak_panels.draw_curves(curves, peaks)
     curves.set_title("ΔF at the peaks")
-    _others(axes[1, 0], data)
-    for axis, name in zip(axes[1, 1:], NAMES, strict=True):
+    _others(others, data)
+    for axis, name, words in zip((descent, *more), NAMES, TITLES, strict=True):
         peak_panels.draw_curves(axis, one(data, "optimizer", name))
-        axis.set_title(f"f₀/3 on [-π, π], {name}")
-    gallery.letters(axes.flat)
+        axis.set_title(f"f₀/3, {words}")
+    for axis in more:
+        axis.tick_params(labelleft=False)
+        axis.set_ylabel("")
+        axis.get_legend().remove()
+    axes = (*top, others, descent, *more)
+    for axis in axes:
+        axis.minorticks_off()
+    gallery.letters(axes)
     return figure
 
 

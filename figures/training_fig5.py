@@ -28,7 +28,7 @@ import gallery
 import numpy as np
 import peak_panels
 import xarray
-from peak_panels import Recipe
+from training_recipe import Recipe
 
 from compare import spectra, style, targets
 

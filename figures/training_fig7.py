@@ -24,7 +24,7 @@ import gallery
 import numpy as np
 import peak_panels
 import xarray
-from peak_panels import Recipe
+from training_recipe import Recipe
 
 from compare import spectra, style, targets
 
@@ -132,19 +132,23 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
 
 def draw(data: xarray.Dataset):
     """Delta_F at the peaks, as colours and as curves, one row a part; beside, the steps."""
-    figure = gallery.canvas(13, 7)
+    figure = gallery.canvas(11, 5.6)
     axes = figure.subplots(2, 3)
     relu, many = (part(data, label) for label in PARTS)
     for row, found, words in ((axes[0], relu, "ReLU"), (axes[1], many, "non-uniform samples")):
         seeds = found.sizes["seed"]
         peak_panels.draw_map(row[0], found, rows="peaks")
-        row[0].set_title(f"{words}: ΔF at the peaks")
+        row[0].set_title(f"{words}: ΔF, peaks")
         peak_panels.draw_curves(row[1], found)
         row[1].set_title(f"{words}, {seeds} seed{'s' * (seeds > 1)}")
     _steps(axes[0, 2], {"ReLU": relu, "tanh, non-uniform samples": many})
     at_samples = many.drop_vars("relative_error").rename(relative_error_samples="relative_error")
     peak_panels.draw_curves(axes[1, 2], at_samples)
-    axes[1, 2].set_title("the same by the transform at the samples")
+    axes[1, 2].set_title("transform at the samples")
+    for axis in axes.flat:
+        axis.minorticks_off()
+    for axis in axes[1, 1:]:
+        axis.get_legend().remove()
     gallery.letters(axes.flat)
     return figure
 

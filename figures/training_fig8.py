@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import gallery
 import numpy as np
 import xarray
-from peak_panels import Recipe
+from training_recipe import Recipe
 
 from compare import style
 

@@ -8,6 +8,7 @@ import peak_panels
 import pytest
 import training_fig3 as script
 import xarray
+from training_recipe import Recipe
 
 from compare import store
 
@@ -128,7 +129,7 @@ def test_delta_f_is_that_of_the_definition():
 
 
 def test_recipes_record_the_start_and_the_end():
-    at = peak_panels.Recipe(steps=1000, recordings=50).record_at()
+    at = Recipe(steps=1000, recordings=50).record_at()
     assert at[0] == 0
     assert at[-1] == 1000
     assert len(at) <= 50

@@ -74,6 +74,7 @@ def test_stages_end_at_the_tolerance_or_when_patience_is_out():
 def test_stages_are_those_of_the_training(tmp_path):
     """The loss that a run records jumps where `stages_of` says that weights open."""
     import jax.numpy as jnp
+
     import nets
 
     x = np.linspace(-1, 1, 40)
