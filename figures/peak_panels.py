@@ -188,7 +188,7 @@ def draw_curves(axis: Any, data: xarray.Dataset, *, threshold: float = CONVERGED
     _steps(axis)
     axis.set_ylabel("ΔF = |f̂ − ĥ| / |f̂|")
     axis.set_ylim(top=20)
-    axis.legend(fontsize=7, ncols=3, loc="upper center")
+    axis.legend(fontsize=7, ncols=2 if data.sizes["frequency"] == 4 else 3, loc="upper center")
 
 
 def _steps(axis: Any) -> None:

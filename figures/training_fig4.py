@@ -211,7 +211,8 @@ def _others(axis, data: xarray.Dataset) -> None:
     axis.set_xlabel("frequency index k = ξP of the peak")
     axis.set_ylabel("step from which ΔF < 20 %")
     axis.set_title("other targets")
-    axis.legend(fontsize=7, ncols=2)
+    axis.set_ylim(bottom=2)
+    axis.legend(fontsize=6.5, ncols=2, loc="lower right")
 
 
 FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
