@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compare.budget import log_times
-from compare.distances import Interval, lower_tail
+from compare.distances import Interval
+from compare.resampling import bootstrap
 from compare.spectra._checks import ArrayLike, Real
-from lfp import _checks as lfp_check
 
 LEAST = 3  # frequencies that a slope and its scatter need
 
@@ -58,15 +58,12 @@ def agreement(
         An `Agreement`. Frequencies that the prediction or any seed did not learn are left out.
 
     Raises:
-        ValueError: if a time is not positive, the shapes do not match, fewer than 3 frequencies
-            are left (later times would show more), or these are predicted for one time.
+        ValueError: if a time is not positive or infinite, the shapes do not match, there is no
+            seed, fewer than 3 frequencies are left (later times would show more), or these are
+            predicted for one time.
         TypeError: if an argument is of the wrong kind.
     """
-    level = lfp_check.number(
-        "level", level, allowed="between 0 and 1", valid=lambda value: 0 < value < 1
-    )
-    resamples = lfp_check.integer("resamples", resamples, least=1)
-    seed = lfp_check.integer("seed", seed, least=0)
+    over = bootstrap(level=level, resamples=resamples, seed=seed)
     abscissa, ordinates = log_times("predicted", predicted), log_times("measured", measured)
     if abscissa.ndim != 1 or ordinates.shape[-1:] != abscissa.shape or ordinates.ndim > 2:
         raise ValueError(
@@ -74,6 +71,8 @@ def agreement(
             f"{abscissa.shape} and {ordinates.shape}"
         )
     ordinates = np.atleast_2d(ordinates)
+    if len(ordinates) == 0:
+        raise ValueError(f"measured must hold at least one seed, got shape {ordinates.shape}")
     learned = np.isfinite(abscissa) & np.isfinite(ordinates).all(axis=0)
     count, seeds = int(learned.sum()), len(ordinates)
     if count < LEAST:
@@ -85,27 +84,19 @@ def agreement(
     spread = float(np.ptp(abscissa))
     if spread == 0:
         raise ValueError("predicted must hold different times, got one for all frequencies")
-    slope, ratio = (
-        _slopes(abscissa, ordinates.mean(axis=0)),
-        _ratios(abscissa, ordinates.mean(axis=0)),
-    )
-    limits = np.full((2, 2), np.nan)
+    mean = ordinates.mean(axis=0)
+    slopes, ratios = np.full((2, 2), np.nan)
     if seeds > 1:
-        draws = np.random.default_rng(seed)
-        shares = draws.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-        means = shares @ ordinates
-        low = lower_tail(level, seeds)
-        for row, values in zip(
-            limits, (_slopes(abscissa, means), _ratios(abscissa, means)), strict=True
-        ):
-            row[:] = np.quantile(values, [low, 1 - low])
+        means = over.shares(seeds) @ ordinates
+        slopes = over.limits(_slopes(abscissa, means), seeds)
+        ratios = over.limits(_ratios(abscissa, means), seeds)
     return Agreement(
-        slope=Interval(slope, *map(np.asarray, limits[0])),
-        ratio=Interval(ratio, *map(np.asarray, limits[1])),
+        slope=Interval(_slopes(abscissa, mean), *map(np.asarray, slopes)),
+        ratio=Interval(_ratios(abscissa, mean), *map(np.asarray, ratios)),
         frequencies=count,
-        decades=spread / np.log(10),
+        decades=float(spread / np.log(10)),
         seeds=seeds,
-        level=level,
+        level=over.level,
     )
 
 
@@ -116,5 +107,5 @@ def _slopes(abscissa: np.ndarray, ordinates: np.ndarray) -> np.ndarray:
 
 
 def _ratios(abscissa: np.ndarray, ordinates: np.ndarray) -> np.ndarray:
-    """Median of exp(ordinate - abscissa) over the frequencies."""
-    return np.asarray(np.exp(np.median(ordinates - abscissa, axis=-1)))
+    """Median over the frequencies of the ratios, not of their logarithms."""
+    return np.asarray(np.median(np.exp(ordinates - abscissa), axis=-1))

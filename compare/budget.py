@@ -83,7 +83,7 @@ def of_times(lfp: ArrayLike, ntk: ArrayLike, linearized: ArrayLike, network: Arr
         A `Budget` of arrays (..., F), without unit; NaN where a time is.
 
     Raises:
-        ValueError: if a time is not positive or the shapes do not match.
+        ValueError: if a time is not positive or infinite, or the shapes do not match.
         TypeError: if they are not real numbers.
     """
     logs = [
@@ -106,6 +106,9 @@ def log_times(name: str, times: ArrayLike) -> Float[np.ndarray, "*batch F"]:
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim == 0:
         raise ValueError(f"{name} must have shape (..., F), got a number")
-    if not (array[~np.isnan(array)] > 0).all():
-        raise ValueError(f"{name} must be positive times or NaN, got {np.nanmin(array):g}")
+    bad = array[(array <= 0) | np.isinf(array)]
+    if bad.size:
+        raise ValueError(
+            f"{name} must be positive and finite times, NaN where there is none, got {bad[0]:g}"
+        )
     return np.log(array)

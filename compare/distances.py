@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
+from compare.resampling import bootstrap
 from compare.spectra import _checks as check
 from compare.spectra._checks import ArrayLike, Real
-from lfp import _checks as lfp_check
 
 
 def distance(
@@ -113,26 +112,20 @@ def over_seeds(
     values = check.numbers("distances", distances)
     if values.dtype.kind == "c":
         raise TypeError(f"distances must hold real numbers, got dtype {values.dtype}")
-    level = lfp_check.number(
-        "level", level, allowed="between 0 and 1", valid=lambda value: 0 < value < 1
-    )
-    resamples = lfp_check.integer("resamples", resamples, least=1)
-    seed = lfp_check.integer("seed", seed, least=0)
+    over = bootstrap(level=level, resamples=resamples, seed=seed)
     if values.ndim < 2 or len(values) < 2 or values.size == 0:
         raise ValueError(
             f"distances must have shape (s, ..., T) with at least 2 seeds s, got {values.shape}"
         )
     count, *batch, times = values.shape
-    draws = np.random.default_rng(seed)
-    shares = draws.multinomial(count, np.full(count, 1 / count), size=resamples) / count
+    shares = over.shares(count)
     curves = values.reshape(count, -1, times)
     limits = np.empty((2, curves.shape[1], times))
     largest = np.empty((2, curves.shape[1]))
-    tail = lower_tail(level, count)
     for i in range(curves.shape[1]):  # one trajectory's resamples at a time
         means = shares @ curves[:, i]
-        limits[:, i] = np.quantile(means, [tail, 1 - tail], axis=0)
-        largest[:, i] = np.quantile(means.max(axis=1), [tail, 1 - tail])
+        limits[:, i] = over.limits(means, count)
+        largest[:, i] = over.limits(means.max(axis=1), count)
     mean = values.mean(axis=0)
     low, high = limits.reshape(2, *batch, times)
     least, most = largest.reshape(2, *batch)
@@ -140,11 +133,5 @@ def over_seeds(
         mean=Interval(mean, low, high),
         largest=Interval(*map(np.asarray, (mean.max(axis=-1), least, most))),
         seeds=count,
-        level=level,
+        level=over.level,
     )
-
-
-def lower_tail(level: float, count: int) -> float:
-    """Level of the lower quantile, of the normal tail beyond `sqrt(s/(s-1))` Student's t."""
-    student = stats.t.ppf((1 + level) / 2, count - 1)
-    return float(stats.norm.cdf(-np.sqrt(count / (count - 1)) * student))

@@ -7,6 +7,8 @@ from compare.spectra import _checks as check
 from compare.spectra._checks import ArrayLike, Real
 from lfp import _checks as lfp_check
 
+INTEGERS = 2.0**52  # floats from here on are integers: rounding would not move them
+
 
 def sines(
     x: ArrayLike,
@@ -64,12 +66,13 @@ def quadratic_phases(count: int | np.integer) -> Float[np.ndarray, " F"]:
 def stairs(values: ArrayLike, step: Real) -> Float[np.ndarray, "..."]:
     """`alpha round(f/alpha)`, a function f made of plateaus (Xu, Zhang, Xiao 2019, eq. 2).
 
-    Whatever alpha is, the dominant low frequencies remain those of f; what the jumps add decays
-    like `1/|xi|`. Halves go to the even multiple.
+    The dominant low frequencies remain those of f while alpha is small against `max |f|`; what the
+    jumps add decays like `1/|xi|`. From `alpha = 2 max |f|` on there is but one plateau, 0. Halves
+    go to the even multiple.
 
     Args:
         values: f, any shape.
-        step: alpha >= 0; 0 leaves f as it is.
+        step: alpha >= 0; 0, or a step below the rounding of f, leaves f as it is.
 
     Raises:
         ValueError: if step is negative or anything is not finite.
@@ -77,4 +80,8 @@ def stairs(values: ArrayLike, step: Real) -> Float[np.ndarray, "..."]:
     """
     values = check.finite("values", values, real=True)
     step = lfp_check.number("step", step, allowed="at least 0", valid=lambda value: value >= 0)
-    return step * np.round(values / step) if step else np.array(values)
+    if step == 0:
+        return np.array(values)
+    with np.errstate(over="ignore"):
+        count = np.round(values / step)
+    return np.where(np.abs(count) < INTEGERS, step * count, values)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from compare.distances import lower_tail
+from compare.resampling import bootstrap
 from compare.spectra import _checks as check
 from compare.spectra._checks import ArrayLike, Real
 from lfp import _checks as lfp_check
@@ -93,7 +93,7 @@ def exponent(
         TypeError: if an argument is of the wrong kind.
     """
     abscissae, measured = _positive("at", at), _positive("values", values)
-    level, resamples, seed = _options(level, resamples, seed)
+    over = bootstrap(level=level, resamples=resamples, seed=seed)
     if abscissae.ndim != 1 or measured.shape[-1:] != abscissae.shape or measured.ndim > 2:
         raise ValueError(
             "at must have shape (P,) and values (P,) or (s, P) with the same P, got "
@@ -107,7 +107,7 @@ def exponent(
         )
     place = np.log(abscissae)
     if measured.ndim == 1:
-        slope, height, scatter, half = _line(place, np.log(measured), level)
+        slope, height, scatter, half = _line(place, np.log(measured), over.level)
         low, high, seeds = slope - half, slope + half, 1
     else:
         seeds = len(measured)
@@ -116,14 +116,11 @@ def exponent(
                 f"values must have at least 2 seeds s in shape (s, P), got {measured.shape}; pass "
                 "shape (P,) without an interval over seeds"
             )
-        slope, height, scatter, _ = _line(place, np.log(measured.mean(axis=0)), level)
-        draws = np.random.default_rng(seed)
-        shares = draws.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+        slope, height, scatter, _ = _line(place, np.log(measured.mean(axis=0)), over.level)
         centred = place - place.mean()
-        slopes = np.log(shares @ measured) @ centred / (centred @ centred)
-        tail = lower_tail(level, seeds)
-        low, high = (float(limit) for limit in np.quantile(slopes, [tail, 1 - tail]))
-    return Exponent(slope, low, high, float(np.exp(height)), scatter, len(place), seeds, level)
+        slopes = np.log(over.shares(seeds) @ measured) @ centred / (centred @ centred)
+        low, high = (float(limit) for limit in over.limits(slopes, seeds))
+    return Exponent(slope, low, high, float(np.exp(height)), scatter, len(place), seeds, over.level)
 
 
 def rate(ts: ArrayLike, values: ArrayLike, *, level: Real = 0.95) -> Rate:
@@ -151,7 +148,9 @@ def rate(ts: ArrayLike, values: ArrayLike, *, level: Real = 0.95) -> Rate:
     if (np.diff(times) == 0).any():
         raise ValueError(f"ts must increase, got {times[np.argmin(np.diff(times))]:g} twice")
     recorded = check.finite("values", values, real=True)
-    level = _options(level, 1, 0)[0]
+    level = lfp_check.number(
+        "level", level, allowed="between 0 and 1", valid=lambda value: 0 < value < 1
+    )
     if recorded.shape != times.shape:
         raise ValueError(f"values must have shape {times.shape} like ts, got {recorded.shape}")
     if recorded.min() < 0:
@@ -190,11 +189,3 @@ def _positive(name: str, value: ArrayLike) -> np.ndarray:
         place = tuple(int(i) for i in np.argwhere(array <= 0)[0])
         raise ValueError(f"{name} must be positive, got {array[place]:g} at index {place}")
     return array
-
-
-def _options(level: Real, resamples: Real, seed: Real) -> tuple[float, int, int]:
-    return (
-        lfp_check.number("level", level, allowed="between 0 and 1", valid=lambda v: 0 < v < 1),
-        lfp_check.integer("resamples", resamples, least=1),
-        lfp_check.integer("seed", seed, least=0),
-    )

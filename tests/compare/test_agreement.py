@@ -1,5 +1,7 @@
 """Predicted and measured half-learning times of many frequencies."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,6 +38,33 @@ def test_slope_is_that_of_scipy_and_ratio_the_median_over_frequencies():
     assert found.seeds == 1
 
 
+def test_ratio_of_an_even_number_of_frequencies_is_the_median_of_ratios():
+    predicted = np.arange(1.0, 5.0)
+    assert agreement(predicted, predicted * [1, 1, 2, 10]).ratio.value == pytest.approx(1.5)
+
+
+def by_hand(measured):
+    """Slope and median ratio of the geometric mean over the seeds."""
+    mean = np.prod(measured, axis=0) ** (1 / len(measured))
+    slope = stats.linregress(np.log(PREDICTED), np.log(mean)).slope
+    return slope, np.median(mean / PREDICTED)
+
+
+def test_numbers_and_limits_are_those_of_geometric_means_over_all_resamples():
+    scaled = PREDICTED / PREDICTED[0]
+    seeds = np.stack([3 * PREDICTED, 50 * PREDICTED * scaled])  # slopes of 1 and 2
+    wide, narrow = (agreement(PREDICTED, seeds, level=level) for level in (0.95, 0.2))
+    samples = [by_hand(seeds[list(pick)]) for pick in itertools.product((0, 1), repeat=2)]
+    for name, values in zip(("slope", "ratio"), np.sort(np.transpose(samples)), strict=True):
+        # shares of 1/4, 1/2, 1/4: at level 0.95 limits lie at the ends, at 0.2 in the middle
+        outer, inner = getattr(wide, name), getattr(narrow, name)
+        assert outer.value == inner.value == pytest.approx(values[1])
+        assert (outer.low, outer.high) == pytest.approx((values[0], values[3]))
+        assert (inner.low, inner.high) == pytest.approx((values[1], values[2]))
+    assert wide.seeds == 2
+    assert type(wide.decades) is float
+
+
 def test_frequencies_that_a_seed_did_not_learn_are_left_out():
     measured = np.stack([2 * PREDICTED, 2 * PREDICTED])
     measured[1, 3] = np.nan
@@ -70,6 +99,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         ([1.0, 2.0, -3.0], [1.0, 2.0, 3.0], {}, ValueError, "predicted must be positive"),
         ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], {"level": 1.0}, ValueError, "level must be"),
         ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], {"resamples": 0}, ValueError, "resamples must be"),
+        ([1.0, 2.0, np.inf], [1.0, 2.0, 3.0], {}, ValueError, "predicted must be .* finite"),
+        ([1.0, 2.0, 3.0], np.empty((0, 3)), {}, ValueError, r"one seed, got shape \(0, 3\)"),
         ([1.0, 2.0, 3.0], [1j, 2.0, 3.0], {}, TypeError, "measured must hold real"),
     ],
 )

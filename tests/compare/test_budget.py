@@ -80,6 +80,8 @@ def test_delays_of_times_add_up():
     ("times", "error", "message"),
     [
         (([1.0], [0.0], [1.0], [1.0]), ValueError, "ntk must be positive"),
+        (([np.inf], [np.inf], [1.0], [1.0]), ValueError, "lfp must be .* finite times, .* got inf"),
+        (([1.0], [1.0], [1.0], [-np.inf]), ValueError, "network must be .* got -inf"),
         (([1.0, 2.0], [1.0], [1.0], [1.0]), ValueError, "same F"),
         ((1.0, [1.0], [1.0], [1.0]), ValueError, "lfp must have shape"),
         (([1.0], [1.0], [1.0], [1j]), TypeError, "network must hold real"),

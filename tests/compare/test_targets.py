@@ -58,6 +58,17 @@ def test_stairs_of_no_height_are_the_function_itself():
     assert found is not values
 
 
+def test_stairs_lower_than_rounding_are_the_function_itself():
+    values = np.array([1.0, -0.3, 0.0, 1e-320])
+    np.testing.assert_array_equal(targets.stairs(values, 1e-320), values)
+
+
+def test_stairs_of_twice_the_largest_value_are_flat():
+    values = np.sin(np.linspace(0, 6, 50))
+    assert not targets.stairs(values, 2 * np.abs(values).max()).any()
+    assert targets.stairs(values, 1.99 * np.abs(values).max()).any()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
