@@ -9,7 +9,8 @@ A script defines
     FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)
 
 and ends with `FIGURE.main()`. Quick results go to results/figures, full ones to figures/data and
-figures/pictures, which are committed; raw runs stay in results/cache.
+figures/pictures, which are committed; raw runs stay in results/cache. Data are those of a setting:
+after a change of the code, delete them and the folder of the cache to compute them again.
 """
 
 import argparse
@@ -73,18 +74,24 @@ class Cache:
 
     Attributes:
         folder: named by the content of the setting: another setting is another folder.
+        spent: seconds that the parts found in it took when they were computed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = store.writable(folder)
+        self.spent = 0.0
 
     def part(self, name: str, compute: Callable[[], xarray.Dataset]) -> xarray.Dataset:
         """What `compute` returned the first time that this was asked for."""
         path = self.folder / f"{name}.nc"
         found = _read(path)
-        if found is None:
-            found = compute()
-            store.write(found, path)
+        if found is not None:
+            self.spent += found.attrs.get("seconds", 0.0)
+            return found
+        start = time.perf_counter()
+        found = compute()
+        found.attrs["seconds"] = time.perf_counter() - start
+        store.write(found, path)
         return found
 
     def checkpoint(self, name: str) -> Path:
@@ -136,7 +143,7 @@ class Figure:
             "figure": self.name,
             "key": key,
             "setting": json.dumps(asdict(setting)),
-            "seconds": time.perf_counter() - start,
+            "seconds": time.perf_counter() - start + cache.spent,
             "version": version("linear-frequency-principle"),
         }
         store.write(dataset, path)

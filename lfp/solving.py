@@ -25,7 +25,7 @@ from lfp.solvers.krylov import KrylovOutputs
 from lfp.solvers.nonlinear import NonlinearRelaxation
 from lfp.solvers.ode import Integration
 from lfp.spaces.samples import SampleSpace
-from lfp.status import HARMLESS_GROWTH, Status, indefinite
+from lfp.status import HARMLESS_GROWTH, Status, drowned, indefinite
 
 SOLVERS = ("dense", "krylov", "ode")
 DENSE_EIGENVALUES_UP_TO = 500  # samples; beyond, an iteration for the largest one is faster
@@ -73,7 +73,8 @@ def solve(
             `(m, d)` otherwise, to values `(m,)` or `(m, c)`.
         rtol: error of the outputs relative to the data, root mean square, that "krylov" and
             "ode" aim at.
-        throw: raise when the kernel is indefinite on the samples or the Krylov method does not
+        throw: raise when the kernel is indefinite on the samples, rounding hides the rates of more
+            than one per cent of the data until the last time, or the Krylov method does not
             converge; otherwise the advice is in `status.message`. An integrator that gives up
             always raises.
 
@@ -83,8 +84,8 @@ def solve(
     Raises:
         ValueError: non-finite, empty or mismatched data, bad times, unknown options, more
             unknowns than memory (with the bytes they need), a lattice too small for the data,
-            an indefinite kernel (with "krylov" as far as the data see it), a solver that does not
-            converge.
+            an indefinite kernel (with "krylov" as far as the data see it), times so late that
+            rounding hides what is learned then, a solver that does not converge.
         TypeError: arguments of a wrong kind.
 
     Source: Zhang, Luo, Ma, Xu 2021, linear frequency principle; in sample space Jacot,
@@ -178,7 +179,8 @@ def _integrate(
     if solver == "dense":
         states, convert = Relaxation(*problem.symmetric), problem.from_symmetric
         eigenvalues = states.eigenvalues
-        error = min(1.0, np.finfo(float).eps * float(eigenvalues[-1:].sum()) * last)
+        error = states.rounding_error(last)
+        message = drowned(eigenvalues, error, last)
     elif solver == "krylov":
         states, convert = KrylovOutputs(problem, last, rtol), problem.from_krylov
         eigenvalues, error = states.eigenvalues, states.error

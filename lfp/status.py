@@ -7,6 +7,7 @@ import numpy as np
 from lfp.lattice import Lattice
 from lfp.solvers.dense import rounding_of
 
+DROWNED = 0.01  # error by rounding, relative to the data, beyond which a flow is refused
 HARMLESS_GROWTH = 0.01  # of the most unstable mode until the last time, on a lattice
 
 
@@ -22,9 +23,9 @@ class Status:
         iterations: products with the operator, or evaluations of the right-hand side, of all
             outputs together; 0 for a direct method.
         error_estimate: error of the solver expected of the outputs at the last time, relative to
-            the data: rounding, eigenvalues being known to `eps * lambda_max`; the a-posteriori
-            bound of the Krylov method; or the tolerance of the integrator. NaN for an interpolant
-            with solver="iterative".
+            the data: rounding, eigenvalues being known to `eps * lambda_max`, of the modes that the
+            data have; the a-posteriori bound of the Krylov method; or the tolerance of the
+            integrator. NaN for an interpolant with solver="iterative".
         resolved_until: time until which the cutoff of the lattice costs at most one per
             cent; infinite in sample space.
         lambda_max, lambda_min: extreme eigenvalues of K(X, X)/n per unit of time: of its
@@ -55,6 +56,18 @@ class Status:
     message: str = ""
     residual: float = np.nan
     condition: float = np.nan
+
+
+def drowned(eigenvalues: np.ndarray, error: float, last: float) -> str:
+    """Advice when rounding hides the rates of more than one per cent of the data, else ""."""
+    if error <= DROWNED:
+        return ""
+    unknown = np.finfo(float).eps * float(eigenvalues[-1])
+    return (
+        f"eigenvalues of K(X, X)/n are known to {unknown:.2g}, eps times the largest, which hides "
+        f"the rates of about {100 * error:.0f} % of the data at t = {last:.3g}: use times below "
+        f"{DROWNED / unknown:.2g}, a smaller sigma_b, or lfp.interpolate for the limit"
+    )
 
 
 def indefinite(eigenvalues: np.ndarray, validity: float, space: str, last: float) -> str:

@@ -39,6 +39,26 @@ class Relaxation:
         states = (factors[:, None, :] * self.source.T) @ self.vectors.T  # (T, c, size)
         return np.moveaxis(states, 1, 2)
 
+    def rounding_error(self, last: float) -> float:
+        """Error of S s until the last time, relative to the source, that rounding costs.
+
+        Eigenvalues are known to `d = eps lambda_max`, so `exp(-lambda t)` to `d t exp(-lambda t)`,
+        at most `d/(e lambda)` at any time, and to no more than 1.
+        """
+        if not len(self.eigenvalues):
+            return 0.0
+        unknown = np.finfo(float).eps * float(self.eigenvalues[-1])
+        if not unknown > 0:
+            return 0.0
+        decay = np.maximum(self._rates, unknown)
+        each = np.minimum(1.0, unknown * np.minimum(last, 1 / (np.e * decay)))
+        power = np.sum(self.source**2, axis=1)
+        size = np.max(power, initial=0.0)
+        if size == 0:
+            return 0.0
+        power = power / size
+        return float(np.sqrt(np.sum(each**2 * power) / np.sum(power)))
+
     def limit(self, ridge: float) -> np.ndarray:
         """`(S + ridge)^-1 q`, `(size, c)`; numerically zero eigenvalues are left out."""
         shifted = self.eigenvalues + ridge

@@ -25,8 +25,10 @@ MUTATIONS = {
     "decades": lambda d: d["half_time_theory"].values.__ipow__(0.5),
     "slope": lambda d: d["half_time_network"].values.__ipow__(1.05),
     "median": lambda d: d["half_time_network"].values.__imul__(1.2),
+    "failed": lambda d: d["short_kernel_drift"].values[0, 0, 0, -1:].fill(np.nan),
     "exponent": lambda d: d["width_part"].values[0].__imul__(3),
-    "drift's part": lambda d: d["short_drift_part"].values[:, :, -1].__imul__(10),
+    "drift's part, widest": lambda d: d["drift_part"].values[-1].__imul__(10),
+    "drift's part, largest": lambda d: d["short_drift_part"].values[:, :, -1].__imul__(10),
     "kernel drift, largest": lambda d: d["short_kernel_drift"].values[:, :, -1].__imul__(10),
     "kernel drift at alpha 1": lambda d: d["short_kernel_drift"].values[-1, :, 0].__imul__(10),
 }
