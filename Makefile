@@ -21,7 +21,7 @@ lint: .venv/built
 	$(BIN)/basedpyright --level error
 
 figures: .venv/built         ## every figure, quick settings
-	$(BIN)/python figures/all.py
+	$(BIN)/python figures/run_all.py
 
 bench: .venv/built
 	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done

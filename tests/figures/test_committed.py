@@ -1,0 +1,46 @@
+"""What is committed of the figures: pictures and reduced data of every script, small, and listed."""
+
+import gallery
+import numpy as np
+import pytest
+import run_all
+
+from compare import store
+
+FIGURES = {figure.name: figure for figure in run_all.figures()}
+DATA = {name: gallery.HERE / "data" / f"{name}.nc" for name in FIGURES}
+SHOWN = [name for name, path in DATA.items() if path.exists()]
+PAPERS = (
+    ["theory_fig1", "theory_fig2", "theory_bounds", "effective_range"]
+    + [f"training_fig{number}" for number in range(1, 10)]
+)  # fmt: skip
+
+
+def test_every_figure_of_the_two_papers_has_a_script():
+    assert set(PAPERS) <= FIGURES.keys()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_committed_data_are_those_of_the_full_setting_and_show_the_facts(name):
+    figure, data = FIGURES[name], store.load(DATA[name])
+    assert data.attrs["key"] == gallery._key(name, figure.full)
+    facts = figure.check(data)
+    assert facts
+    assert [str(fact) for fact in facts if not fact.holds] == []
+    assert np.isfinite(data.attrs["seconds"])
+
+
+def test_committed_files_are_small():
+    sizes = [path.stat().st_size for path in DATA.values() if path.exists()]
+    assert max(sizes) <= 1_000_000
+    assert sum(sizes) <= 20_000_000
+    for name in SHOWN:
+        for suffix in ("svg", "png"):
+            picture = gallery.HERE / "pictures" / f"{name}.{suffix}"
+            assert 5_000 < picture.stat().st_size <= 200_000, picture
+
+
+def test_the_list_of_figures_is_up_to_date():
+    assert (gallery.HERE / "README.md").read_text(encoding="utf-8") == run_all.table(), (
+        "run python figures/run_all.py --table"
+    )
