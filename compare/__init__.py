@@ -3,6 +3,7 @@
 `compare.study` (what to compare, and `run`), `compare.datasets`, `compare.spectra`,
 `compare.stages` (the theorems of the three stages of training),
 `compare.initialization` (what the initial output leaves), `compare.distances`,
+`compare.budget` and `compare.agreement` (LFP against networks), `compare.targets`,
 `compare.information`, `compare.generalization`, `compare.scaling` (exponents with intervals),
 `compare.store`, `compare.summary`, `compare.table`, `compare.plots`, and `compare.cli`, the
 command `lfp`.
