@@ -81,7 +81,7 @@ class ErrorOverSeeds:
         unbiased: of the flow from zero, (T,).
         additional: mean square of `h_ini - h(.; 0, X, h_ini(X))` of each seed, (s, T).
         total: of `h(.; h_ini, X, Y) - f` of each seed, (s, T).
-        additional_mean, total_mean: over the seeds, `compare.distances.Interval`s of shape (T,).
+        additional_mean, total_mean: over the seeds, each an `Interval` of shape (T,).
     """
 
     ts: Float[np.ndarray, " T"]
