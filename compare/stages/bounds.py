@@ -65,9 +65,13 @@ class Bound:
 
     @property
     def slack(self) -> Float[np.ndarray, " F"]:
-        """How many times the tightest bound is above the ratio, at the closest time or window."""
-        with np.errstate(divide="ignore"):
-            return (self.tightest / self.ratio).min(axis=0)
+        """How many times the tightest bound is above the ratio, at the closest time or window.
+
+        Infinite where the ratio is 0 throughout, or there is no window; NaN where somewhere both
+        are 0, or there is no ratio.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (self.tightest / self.ratio).min(axis=0, initial=np.inf)
 
 
 def bound_of(

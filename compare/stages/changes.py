@@ -7,9 +7,11 @@ from jaxtyping import Float
 
 from compare.stages.bounds import Scales
 from compare.stages.rates import above, below, counted
-from compare.stages.setting import Weight, frequencies, uniform_grid, weight_of
+from compare.stages.setting import Weight, frequencies, rounding_of, uniform_grid, weight_of
 from lfp import _checks as check
 from lfp._checks import ArrayLike, Number
+
+ROUNDING = 4  # half units in the last place of an output, and what sums over the grid add
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,12 @@ class Changes:
     Attributes:
         eta: cycles per unit of x, `(F,)`.
         loss_ratio: `|change of L_eta^+| / |change of L|`, `(C, F)`; it has no upper limit, and is
-            infinite or NaN where L is the same in both recordings.
+            NaN where L is the same in both recordings up to the rounding of the outputs.
         low_loss_ratio: the same with `|xi| < eta`.
         output_ratio: norm of the change of h^ over `|xi| >= eta` by that over all, `(C, F)`; NaN
-            where the outputs are the same.
+            where the outputs are the same up to their rounding.
         low_output_ratio: the same with `|xi| < eta`.
-        loss_change: of L, negative where it falls, `(C,)`.
+        loss_change: of L, negative where it falls, `(C,)`; infinite beyond the range of floats.
     """
 
     eta: Float[np.ndarray, " F"]
@@ -56,7 +58,8 @@ def changes(
     Args:
         x: a uniform grid over one period, `(n,)` or `(n, 1)`.
         y: values of the target, `(n,)`.
-        outputs: h at the grid, recording after recording, `(T, n)`, at least 2.
+        outputs: h at the grid, recording after recording, `(T, n)`, at least 2; their dtype tells
+            how they are rounded.
         chi: cut-off, as values `(n,)` or a function of x; 1 if None.
         rho: density of the samples up to a factor, as values or a function; 1 if None. It enters
             the loss ratio only, and that of the squared error: for another loss leave it out, as
@@ -89,6 +92,9 @@ def changes(
     scales = Scales(xi, frequencies(eta, xi), np.ones(1))
     cutoff, weights = weight_of("chi", chi, grid), weight_of("rho", rho, grid)
     root = np.sqrt(weights / weights.mean())
+    # in units of the largest value, up to a power of two: no square of it vanishes or overflows
+    unit = int(np.frexp(max(np.abs(trajectory).max(), np.abs(target).max()))[1])
+    trajectory, target = np.ldexp(trajectory, -unit), np.ldexp(target, -unit)
     moved = cutoff * np.diff(trajectory, axis=0)
     between = cutoff * (trajectory[:-1] + trajectory[1:] - 2 * target)
     parts = np.fft.rfft(root * moved, norm="forward") * (
@@ -97,12 +103,25 @@ def changes(
     change = counted(n) * parts.real  # |u^|^2 after less that before, without cancellation
     speed = counted(n) * np.abs(np.fft.rfft(moved, norm="forward")) ** 2
     total, whole = change.sum(axis=1), speed.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Changes(
-            eta=scales.eta,
-            loss_ratio=np.abs(above(change, scales.first) / total[:, None]),
-            low_loss_ratio=np.abs(below(change, scales.first) / total[:, None]),
-            output_ratio=np.sqrt(above(speed, scales.first) / whole[:, None]),
-            low_output_ratio=np.sqrt(below(speed, scales.first) / whole[:, None]),
-            loss_change=total,
-        )
+    # what rounding may have made of moved and, with the target's, of between
+    size = ROUNDING * rounding_of(outputs) * cutoff
+    doubt = size * (np.abs(trajectory[:-1]) + np.abs(trajectory[1:]))
+    doubts = doubt + 2 * size * np.abs(target)
+    unsure = _norm(root * doubt) * _norm(root * between)
+    unsure += _norm(root * doubts) * _norm(root * moved)
+    divisor = np.where(np.abs(total) > unsure, total, np.nan)[:, None]
+    whole = np.where(_norm(moved) > _norm(doubt), whole, np.nan)[:, None]
+    with np.errstate(over="ignore"):
+        loss_change = np.ldexp(total, 2 * unit)
+    return Changes(
+        eta=scales.eta,
+        loss_ratio=np.abs(above(change, scales.first) / divisor),
+        low_loss_ratio=np.abs(below(change, scales.first) / divisor),
+        output_ratio=np.sqrt(above(speed, scales.first) / whole),
+        low_output_ratio=np.sqrt(below(speed, scales.first) / whole),
+        loss_change=loss_change,
+    )
+
+
+def _norm(values: Float[np.ndarray, "C n"]) -> Float[np.ndarray, " C"]:
+    return np.sqrt(np.mean(values**2, axis=1))

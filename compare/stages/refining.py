@@ -62,12 +62,15 @@ def refine(
         A `Refinement`.
 
     Raises:
-        ValueError: fewer than 3 sizes, or not in ascending order; a grid of another size, or of
-            another period; what `measure` raises.
-        TypeError: sizes that are no integers; weights that are no functions.
+        ValueError: fewer than 3 sizes, or not in ascending order; another number of things than
+            four from make; a grid of another size, or of another period; what `measure` raises.
+        TypeError: sizes that are no integers; make or weights that are no functions; make giving
+            no sequence.
 
     Source: Luo, Ma, Xu, Zhang 2019, Theorems 1 and 3 and Lemmas 2 and 3.
     """
+    if not callable(make):
+        raise TypeError(f"make must be a function of the number of points, got {make!r:.60}")
     counts = np.asarray(sizes)
     if counts.dtype.kind not in "iu":
         raise TypeError(f"sizes must be integers, got {sizes!r}")
@@ -82,7 +85,7 @@ def refine(
     found = []
     period = None
     for n in counts.tolist():
-        x, y, outputs, kernel = make(n)
+        x, y, outputs, kernel = _four(make(n))
         grid = check.points("x", x)
         if len(grid) != n:
             raise ValueError(f"make must give a grid of {n} points, got {len(grid)}")
@@ -101,3 +104,12 @@ def refine(
         constants=constants,
         growth={name: exponent(counts, values) for name, values in constants.items()},
     )
+
+
+def _four(made: object) -> Sequence[ArrayLike]:
+    """What `make` gave, of which there must be x, y, outputs and kernel."""
+    if not isinstance(made, (tuple, list)):
+        raise TypeError(f"make must give x, y, outputs and kernel as a tuple, got {made!r:.60}")
+    if len(made) != 4:
+        raise ValueError(f"make must give x, y, outputs and kernel, got {len(made)} things")
+    return made

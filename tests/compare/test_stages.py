@@ -7,6 +7,7 @@ import pytest
 import lfp
 import nets
 from compare import stages
+from compare.stages import Bound
 from compare.stages.windows import missed
 
 LOSSES = {
@@ -425,6 +426,21 @@ def test_tightest_bound_and_slack_are_minima():
     over = found.intermediate
     every = np.concatenate([over.bound, over.bracket_bound, over.scaled_bound], axis=1)
     np.testing.assert_array_equal(over.tightest, every.min(axis=1))
+
+
+def test_slack_without_windows_is_infinite():
+    x, y, outputs, kernel, ts = decaying_case()
+    found = stages.measure(x, y, outputs[:1], kernel, ts[:1])
+    assert len(found.intermediate.windows) == 0
+    np.testing.assert_array_equal(found.intermediate.slack, np.full(len(found.eta), np.inf))
+
+
+def test_slack_of_nothing_bounded_by_nothing_is_unknown():
+    ratio = np.array([[0.0, 0.0, 0.5]])
+    bound = np.array([[0.0, 2.0, 1.0]])
+    none = np.ones(1)
+    found = Bound(ratio, none, bound, bound, none, bound, {})
+    np.testing.assert_array_equal(found.slack, [np.nan, np.inf, 2.0])
 
 
 def test_frequencies_below_dissipate_from_the_eta_on_that_the_corollary_says():

@@ -79,6 +79,39 @@ def test_where_nothing_changes_there_is_no_ratio():
     np.testing.assert_allclose(found.loss_change, 0, atol=1e-15)
 
 
+def test_where_only_rounding_changes_the_loss_there_is_no_ratio():
+    x = np.arange(16) / 16
+    y = np.sin(6 * np.pi * x)
+    around = [np.cos(2 * np.pi * x), np.sin(2 * np.pi * x), 1.001 * np.sin(4 * np.pi * x)]
+    found = stages.changes(x, y, y + around)
+    assert np.isnan(found.loss_ratio[0]).all()
+    assert np.isnan(found.low_loss_ratio[0]).all()
+    np.testing.assert_allclose(found.output_ratio[0, 0], 1)
+    np.testing.assert_allclose(found.loss_change[1], (1.001**2 - 1) / 2)
+    np.testing.assert_allclose(found.loss_ratio[1, 1], 1.001**2 / (1.001**2 - 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_outputs_that_differ_in_their_last_digit_do_not_move(dtype):
+    outputs = np.stack([Y, Y]).astype(dtype)
+    outputs[1] = np.nextafter(outputs[1], dtype(np.inf))
+    found = stages.changes(X, 0 * Y, outputs)
+    assert all(np.isnan(getattr(found, name)).all() for name in NAMES)
+    outputs[1] = Y + 200 * np.finfo(dtype).eps
+    found = stages.changes(X, 0 * Y, outputs)
+    assert all(np.isfinite(getattr(found, name)).all() for name in NAMES)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_ratios_do_not_depend_on_the_unit_of_huge_or_tiny_outputs(scale):
+    outputs = np.stack([0 * Y, 0.3 * Y, Y + 0.1 * X])
+    found, plain = (stages.changes(X, c * Y, c * outputs) for c in (scale, 1.0))
+    for name in NAMES:
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9)
+    expected = [-np.inf, -np.inf] if scale > 1 else [0, 0]
+    np.testing.assert_array_equal(found.loss_change, expected)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

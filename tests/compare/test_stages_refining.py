@@ -84,6 +84,16 @@ def test_sizes_must_ascend(sizes, message):
         stages.refine(maker("tanh"), sizes)
 
 
+def test_makers_give_four_things():
+    make = maker("tanh")
+    with pytest.raises(ValueError, match="make must give x, y, outputs and kernel, got 3 things"):
+        stages.refine(lambda n: make(n)[:3], [8, 16, 32])
+    with pytest.raises(TypeError, match=r"make must give .* as a tuple, got 8"):
+        stages.refine(lambda n: n, [8, 16, 32])
+    with pytest.raises(Exception, match=r"make must be a function of .* got 3|Type-check error"):
+        stages.refine(3, [8, 16, 32])
+
+
 def test_wrong_kinds_are_named():
     for sizes, chi, message in (
         ([8, 16, 32.5], None, "sizes must be integers"),
