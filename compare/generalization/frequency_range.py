@@ -13,6 +13,10 @@ from lfp._checks import ArrayLike
 from lfp.choice import Kernel
 
 FINE = 16  # points of the population, a sample and a period of the highest wave
+ROUNDING = 1e-12  # of the range of x, within which samples are one
+MOST = 1e12  # condition whose singular values rounding leaves 3 digits of
+FEWER = "use fewer samples, or a smaller condition"
+BLOCK = 2**22  # numbers of the population's waves held at a time
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class FrequencyRange:
         nyquist: `n/(2 P)`, half the mean density, which no limit exceeds.
         gap: `1/(2 delta)`, delta the widest gap: below it any samples resolve everything.
         condition: that the range allows.
-        period: P, n/(n - 1) times the range of x.
+        period: P, n/(n - 1) times the range of x, n the number of different samples.
     """
 
     limit: float
@@ -66,37 +70,51 @@ def effective_range(x: ArrayLike, *, condition: Real = 10.0) -> FrequencyRange:
     Args:
         x: at least 3 different samples, shape (n,); of more dimensions, positions along a
             direction (`compare.spectra.principal_positions`).
-        condition: more than 1; errors are multiplied by it at most.
+        condition: more than 1 and at most 1e12; errors are multiplied by it at most.
 
     Returns:
-        A `FrequencyRange`; its limit is 0 where not even the first wave is resolved.
+        A `FrequencyRange`; its limit is 0 where not even the first wave is resolved. Samples
+        closer than 1e-12 of the range of x, or than the rounding of x, count once.
 
     Raises:
-        ValueError: fewer than 3 different samples, a condition of at most 1.
+        ValueError: fewer than 3 different samples, a condition that is not in between, more
+            samples than fit in memory (singular values of n rows, 2 K + 1 columns).
         TypeError: if an argument is of the wrong kind.
 
     Source: H. G. Feichtinger, K. Gröchenig, T. Strohmer, Efficient numerical methods in non-uniform
     sampling theory, Numer. Math. 69, 1995 (weights, and the bound by the widest gap).
     """
-    at = np.unique(spectra_check.line(x))
-    condition = check.number("condition", condition, allowed="above 1", valid=lambda v: v > 1)
+    at = _different(spectra_check.line(x))
+    condition = check.number(
+        "condition",
+        condition,
+        allowed=f"above 1 and at most {MOST:g}",
+        valid=lambda v: 1 < v <= MOST,
+    )
     n = len(at)
     if n < 3:
         raise ValueError(f"x must have at least 3 different values, got {n}")
     period = float(n / (n - 1) * np.ptp(at))
     gaps = np.diff(at, append=at[0] + period)
-    weights = (gaps + np.roll(gaps, 1)) / 2 / period
+    roots = np.sqrt((gaps + np.roll(gaps, 1)) / 2)
     most = (n - 1) // 2
-    # Toeplitz: sum_i w_i exp(-2 pi i (k - l) x_i/P)
-    column = lfp.nudft(at, n * weights, np.arange(2 * most + 1) / period)
 
     def resolved(last: int) -> bool:
-        ends = scipy.linalg.eigvalsh(scipy.linalg.toeplitz(column[: 2 * last + 1]))
-        return bool(0 < ends[-1] <= condition**2 * ends[0])
+        check.fits_in_memory(
+            4 * 8 * n * (2 * last + 1), what=f"{last:,} waves at {n:,} samples", instead=FEWER
+        )
+        angle = 2 * np.pi / period * np.outer(at - at[0], np.arange(1, last + 1))
+        # cos and sin in place of exp(+-): the same singular values, of a real matrix
+        waves = [np.full((n, 1), np.sqrt(0.5)), np.cos(angle), np.sin(angle)]
+        sizes = scipy.linalg.svdvals(roots[:, None] * np.concatenate(waves, axis=1))
+        return bool(sizes[0] <= condition * sizes[-1])
 
-    low, high = 0, most + 1  # the condition grows with the number of waves
+    # the condition grows with the number of waves; so does the work, most limits are near the
+    # bound by the widest gap, and steps of a quarter seldom go far beyond
+    assured = (condition - 1) / (condition + 1) * period / (2 * float(gaps.max()))
+    low, high = min(int(assured * (1 - 1e-9)), most), most + 1
     while high - low > 1:
-        middle = (low + high) // 2
+        middle = min(low + 1 + low // 4, most) if high > most else (low + high) // 2
         low, high = (middle, high) if resolved(middle) else (low, middle)
     return FrequencyRange(
         low / period, n / (2 * period), 1 / (2 * float(gaps.max())), condition, period
@@ -127,11 +145,12 @@ def error_by_frequency(
         ValueError: what `effective_range` and `lfp.interpolate` refuse.
         TypeError: if an argument is of the wrong kind.
     """
+    found = effective_range(x, condition=condition)
     samples = spectra_check.line(x)
     xi = check.real_array("frequencies", frequencies, ndim=(1,))
     extent = float(np.ptp(samples))
     count = int(FINE * max(len(samples), extent * np.abs(xi).max()))
-    population = samples.min() + extent * (np.arange(count) + 0.5) / count
+    rows = max(1, BLOCK // max(len(samples), 2 * len(xi)))
 
     def waves(at: np.ndarray) -> np.ndarray:
         angle = 2 * np.pi * np.outer(at, xi)
@@ -139,9 +158,21 @@ def error_by_frequency(
 
     limit = lfp.interpolate(law, samples, waves(samples))
 
-    def error(at: np.ndarray) -> np.ndarray:
+    def squares(at: np.ndarray) -> np.ndarray:
         left = (limit(at) - waves(at)) ** 2
-        return np.sqrt(left.mean(axis=0).reshape(2, -1).sum(axis=0))
+        return left.sum(axis=0).reshape(2, -1).sum(axis=0)
 
-    found = effective_range(samples, condition=condition)
-    return ErrorByFrequency(xi, error(samples), error(population), found)
+    population = sum(
+        squares(samples.min() + extent * (np.arange(start, min(start + rows, count)) + 0.5) / count)
+        for start in range(0, count, rows)
+    )
+    return ErrorByFrequency(
+        xi, np.sqrt(squares(samples) / len(samples)), np.sqrt(population / count), found
+    )
+
+
+def _different(x: np.ndarray) -> np.ndarray:
+    """Ascending positions, one of those that are the same up to rounding."""
+    at = np.sort(x)
+    rounding = max(ROUNDING * float(np.ptp(at)), 4 * np.finfo(float).eps * np.abs(at).max())
+    return at[np.diff(at, prepend=-np.inf) > rounding]

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lfp
-from compare.generalization import effective_range, error_by_frequency
+from compare.generalization import effective_range, error_by_frequency, frequency_range
+from lfp import _checks
 
 SEEDS = st.integers(0, 2**31)
 
@@ -50,6 +51,49 @@ def test_limit_is_the_last_frequency_of_which_the_condition_is_small_enough(seed
     assured = (condition - 1) / (condition + 1) * found.gap
     assert found.limit >= np.floor(assured * found.period * (1 - 1e-9)) / found.period
     assert found.gap <= found.nyquist * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("condition", "power"), [(1e7, 1), (1e11, 3)])
+def test_large_conditions_are_kept_as_well(condition, power):
+    # of the squared condition nothing would be left
+    x = np.random.default_rng(4).uniform(-1, 1, 40) ** power
+    found = effective_range(x, condition=condition)
+    last = round(found.limit * found.period)
+    assert condition_of(x, last) <= condition < condition_of(x, last + 1)
+    assert last < 19
+
+
+def test_range_of_many_samples_takes_matrices_of_few_waves(monkeypatch):
+    # bisection of all waves would begin with 249 of them, a matrix of 499 columns
+    shapes = []
+
+    def seen(matrix):
+        shapes.append(matrix.shape)
+        return np.linalg.svd(matrix, compute_uv=False)
+
+    monkeypatch.setattr(frequency_range.scipy.linalg, "svdvals", seen)
+    effective_range(np.random.default_rng(0).uniform(-1, 1, 500))
+    assert max(columns for _, columns in shapes) < 200
+    shapes.clear()
+    effective_range(np.linspace(-1, 1, 60))
+    assert len(shapes) <= 2
+
+
+def test_range_and_errors_refuse_before_their_work_what_memory_does_not_hold(monkeypatch):
+    monkeypatch.setattr(_checks.os, "sysconf", lambda _: 100)
+    monkeypatch.setattr(lfp, "interpolate", lambda *_: pytest.fail("interpolated"))
+    x = np.linspace(-1, 1, 41)
+    with pytest.raises(ValueError, match=r"bytes for 20 waves at 41 samples.*; use fewer samples"):
+        error_by_frequency(lfp.PowerLaw(2.0), x, [1.0])
+
+
+def test_samples_closer_than_rounding_count_once():
+    x = np.linspace(-1, 1, 19)
+    for offset, apart in ((0, 1e-13), (1e6, 2e-10)):
+        one, twice = (effective_range(at + offset) for at in (x, np.append(x, x + apart)))
+        assert twice.nyquist == pytest.approx(one.nyquist, rel=1e-9)
+        assert twice.limit == pytest.approx(one.limit, rel=1e-9)
+    assert effective_range(np.append(x, x + 1e-9)).nyquist == pytest.approx(9.25, rel=1e-6)
 
 
 @settings(deadline=None, max_examples=20)
@@ -104,11 +148,39 @@ def test_error_by_frequency_is_that_of_interpolants_over_all_phases():
     assert found.at_population[0] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-3)
 
 
+@pytest.mark.parametrize("frequency", [0.37, 40 + np.sqrt(0.1)])
+def test_population_of_the_error_is_fine_for_samples_and_for_waves(frequency):
+    # 16 points a sample alone would take the second wave for one of frequency sqrt(0.1)
+    law, x = lfp.PowerLaw(3.0), np.array([-1.0, -0.55, 0.1, 0.4, 1.0])
+    found = error_by_frequency(law, x, [frequency])
+    fine = np.linspace(-1, 1, 40_001)
+    angle = 2 * np.pi * np.outer(np.concatenate([x, fine]), frequency * np.ones(2)) - [0, np.pi / 2]
+    both = np.cos(angle)
+    left = lfp.interpolate(law, x, both[:5])(fine) - both[5:]
+    assert found.at_population[0] == pytest.approx(np.sqrt((left**2).sum(axis=1).mean()), rel=2e-4)
+
+
+def test_population_in_blocks_is_the_population_at_once(monkeypatch):
+    x, xi = np.linspace(-1, 1, 9), [0.4, 3.0]
+    whole = error_by_frequency(lfp.PowerLaw(2.0), x, xi)
+    sizes = []
+    monkeypatch.setattr(frequency_range, "BLOCK", 100)
+    real = lfp.interpolate
+    monkeypatch.setattr(
+        lfp, "interpolate", lambda *all: lambda at: (sizes.append(len(at)), real(*all)(at))[1]
+    )
+    parts = error_by_frequency(lfp.PowerLaw(2.0), x, xi)
+    assert max(sizes) <= 11
+    np.testing.assert_allclose(parts.at_population, whole.at_population, rtol=1e-12)
+
+
 def test_bad_arguments_of_the_range_are_refused():
     with pytest.raises(ValueError, match="x must have at least 3 different values, got 2"):
         effective_range([0.0, 1.0, 1.0])
-    with pytest.raises(ValueError, match="condition must be above 1, got 1"):
+    with pytest.raises(ValueError, match=r"condition must be above 1 and at most 1e\+12, got 1\.0"):
         effective_range([0.0, 1.0, 2.0], condition=1.0)
+    with pytest.raises(ValueError, match=r"condition must be above 1 and .*, got 10000000000000"):
+        effective_range([0.0, 1.0, 2.0], condition=1e13)
     with pytest.raises(ValueError, match=r"x must have shape \(n,\) .* got \(3, 2\)"):
         effective_range(np.ones((3, 2)))
     with pytest.raises(ValueError, match="frequencies must be finite, got nan"):
