@@ -5,11 +5,11 @@ Source: Xu, Zhang, Xiao 2019, Training behavior of deep neural network in freque
 significant frequency peak above the effective frequency range, the DNN cannot generalize well".
 
 Setting: y = sin(2 pi 2 x/P) + 0.5 cos(2 pi k x/P) at n = 40 even points from -1 to 1, P = n dx, so
-that the effective range ends below k = 20; k from 4 to 76, tanh 200-200-200-100, weights and biases
-from N(0, 0.1^2), full-batch Adam, as in fig. 3. No network of the paper belongs to this: the rate is
-1e-4, in place of 2e-5, and the loss is followed until peaks within the range are learned. Beside
-the networks, the limit of LFP (relu, sigma_w, sigma_b = 1, 5) for the peak alone. Quick: n = 24,
-widths 64-64-64-32, rate 1e-3.
+that the effective range ends below k = 20; k from 4 to 76, tanh 200-200-200-100, weights and
+biases from N(0, 0.1^2), full-batch Adam, as in fig. 3. No network of the paper belongs to this: the
+rate is 1e-4, in place of 2e-5, and the loss is followed until peaks within the range are learned.
+Beside the networks, the limit of LFP (relu, sigma_w, sigma_b = 1, 5) for the peak alone. Quick:
+n = 24, widths 64-64-64-32, rate 1e-3.
 
 Must be seen:
 - the samples are fitted, with peaks below and above the range alike;
@@ -56,7 +56,7 @@ def target(x: np.ndarray, peak: int, period: float) -> np.ndarray:
 
 
 def compute(setting: Setting, cache: gallery.Cache) -> xarray.Dataset:
-    """Errors of every peak and seed, outputs and spectra of the peak next above 2 n/3."""
+    """Errors and outputs of every peak and seed, and the errors of the limit of LFP."""
     x = np.linspace(-1, 1, setting.samples)
     period = 1 / spectra.frequencies(x)[0]
     # one period, not the interval of the samples, so that waves of the grid are orthogonal
@@ -165,11 +165,21 @@ def draw(data: xarray.Dataset) -> Any:
     period = POPULATION * (point[1] - point[0])
     output = one["output"].isel(seed=0)
     curves.plot(
-        point, target(point, peak, period), color=style.COLOURS["linearized"], lw=0.7, label="target"
+        point,
+        target(point, peak, period),
+        color=style.COLOURS["linearized"],
+        lw=0.7,
+        label="target",
     )
     curves.plot(point, output, color=style.COLOURS["plain"], label="network")
     curves.plot(
-        x, target(x, peak, period), ".", color=style.COLOURS["data"], ms=4, label="samples", zorder=3
+        x,
+        target(x, peak, period),
+        ".",
+        color=style.COLOURS["data"],
+        ms=4,
+        label="samples",
+        zorder=3,
     )
     curves.set_ylim(-1.7, 2.2)
     curves.set_title(f"peak at k = {peak}, above the range")

@@ -74,9 +74,7 @@ def training(setting: Setting, cache: gallery.Cache, seed: int) -> xarray.Datase
     xi, xi_test = (spectra.frequencies(at)[: setting.samples // 2] for at in (x, points))
     target = spectra.spectrum(x, y, xi)
     peak = int(np.argmax(np.abs(target)))
-    error = spectra.relative_error(
-        target[[peak]], spectra.spectrum(x, fitted, xi[[peak]])
-    )[:, 0]
+    error = spectra.relative_error(target[[peak]], spectra.spectrum(x, fitted, xi[[peak]]))[:, 0]
     risk = np.mean((probe - y_test) ** 2, axis=1)
     best = int(np.argmin(risk))
     lines = [
@@ -128,7 +126,7 @@ def bands(data: xarray.Dataset) -> tuple[xarray.Dataset, xarray.Dataset]:
 def disagreement(data: xarray.Dataset) -> float:
     """Spectra of training and test data: difference of the amplitudes over those of training."""
     train, test = (data["amplitude"].sel(line=name) for name in LINES[:2])
-    return float(np.sqrt((((train - test) ** 2).sum() / (train**2).sum())))
+    return float(np.sqrt(((train - test) ** 2).sum() / (train**2).sum()))
 
 
 def check(data: xarray.Dataset) -> list[gallery.Fact]:
@@ -137,9 +135,7 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
     end, best = data.isel(step=-1), best_steps(data)
     at_best = data["test_loss"].min("step")
     train = [float(data["train_loss"].isel(seed=i).sel(step=step)) for i, step in enumerate(best)]
-    share = [
-        float((high["amplitude"].sel(line=name) ** 2).sum()) for name in (LINES[2], LINES[0])
-    ]
+    share = [float((high["amplitude"].sel(line=name) ** 2).sum()) for name in (LINES[2], LINES[0])]
     return [
         gallery.Fact(
             "test loss, end over minimum, least of the seeds",
@@ -158,7 +154,9 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
             above=0.3,
             below=3.0,
         ),
-        gallery.Fact("relative difference of the spectra around the peak", disagreement(low), below=0.15),
+        gallery.Fact(
+            "relative difference of the spectra around the peak", disagreement(low), below=0.15
+        ),
         gallery.Fact("relative difference of the spectra above", disagreement(high), above=0.4),
         gallery.Fact(
             "power above the peak at the least test loss, output over training data",

@@ -42,8 +42,7 @@ def test_patches_lie_in_the_photograph_of_their_label():
             source = np.stack([source] * 3, axis=-1)
         corner = np.abs(source[:-31, :-31] - patch[0, 0]).max(axis=-1) < 1e-12
         assert any(
-            np.array_equal(source[i : i + 32, j : j + 32], patch)
-            for i, j in np.argwhere(corner)
+            np.array_equal(source[i : i + 32, j : j + 32], patch) for i, j in np.argwhere(corner)
         )
 
 
@@ -94,6 +93,7 @@ def test_a_missing_package_is_named_with_what_to_type(package, call, monkeypatch
     monkeypatch.setitem(sys.modules, f"{package}.data", None)
     images._mnist.cache_clear()
     with pytest.raises(
-        ImportError, match=rf"images need {package}: pip install 'linear-frequency-principle\[data\]'"
+        ImportError,
+        match=rf"images need {package}: pip install 'linear-frequency-principle\[data\]'",
     ):
         call()
