@@ -11,6 +11,7 @@ from lfp._checks import ArrayLike
 from lfp.choice import Kernel
 
 BLOCK = 2**22  # numbers held at a time, unless those of one time are more
+ROUNDING = 1e-13  # relative: what evaluating a network or an interpolant may leave
 
 
 def samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +58,33 @@ def initial_values(name: str, function: object, x: np.ndarray) -> np.ndarray:
     if not callable(function):
         raise TypeError(f"{name} must be a function of x, got {function!r:.60}")
     return check.outputs_of(name, function, x)
+
+
+def check_unlearned(y: np.ndarray, start: np.ndarray, whose: str) -> None:
+    """Raise where h_ini (n,) has the values y already, up to rounding."""
+    if _same(y, start, 0.0):
+        what = "not be zero everywhere" if not start.any() else f"differ from {whose} at x"
+        raise ValueError(f"y must {what}: there is nothing to be learned")
+
+
+def check_seen(end: np.ndarray, start: np.ndarray, learned: np.ndarray) -> None:
+    """Raise where the end of a flow is its start at the points, up to rounding.
+
+    Args:
+        end, start: at the points, (m,).
+        learned: y - h_ini(X), (n,), in whose size an end is rounded.
+    """
+    if _same(end, start, float(np.linalg.norm(learned))):
+        raise ValueError(
+            "points must include places where something is learned, got only such where the limit "
+            "is the initial output up to rounding"
+        )
+
+
+def _same(first: np.ndarray, second: np.ndarray, size: float) -> bool:
+    """Whether they are equal up to the rounding of both, and of numbers of that size."""
+    size = max(size, float(np.linalg.norm(first)), float(np.linalg.norm(second)))
+    return float(np.linalg.norm(first - second)) <= ROUNDING * size
 
 
 def each_time(

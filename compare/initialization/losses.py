@@ -79,8 +79,8 @@ def ends_of_flow(
         initial: h_ini, or None for zero.
 
     Raises:
-        ValueError: no loss, data that h_ini has already; else as `lfp.solve` and
-            `lfp.interpolate`.
+        ValueError: no loss; y that h_ini has already; points at which nothing is learned; else as
+            `lfp.solve` and `lfp.interpolate`.
         TypeError: arguments of a wrong kind.
 
     Source: Zhang, Xu, Luo, Ma 2020; lecture, Theorems 5, 6 and eq. 12.
@@ -88,11 +88,13 @@ def ends_of_flow(
     positions, values = problem.samples(x, y)
     where = problem.places(points, positions)
     chosen, times = _several(losses), check.time_points("ts", ts)
-    limit = lfp.interpolate(kernel, positions, values, initial=initial)(where)
     start, outside = (
         np.zeros(len(at)) if initial is None else problem.initial_values("initial", initial, at)
         for at in (positions, where)
     )
+    problem.check_unlearned(values, start, "the outputs of initial")
+    limit = lfp.interpolate(kernel, positions, values, initial=initial)(where)
+    problem.check_seen(limit, outside, values - start)
     flows = [
         lfp.solve(kernel, positions, values, times, loss=loss, initial=initial) for loss in chosen
     ]
@@ -133,8 +135,8 @@ def ends_of_network(
         lazy_scale, rtol: of either.
 
     Raises:
-        ValueError: no loss; outputs that are y already; a tangent kernel that is singular on the
-            samples; else as `nets.gradient_flow`.
+        ValueError: no loss; y that the network has already; points at which nothing is learned;
+            a tangent kernel that is singular on the samples; else as `nets.gradient_flow`.
         TypeError: arguments of a wrong kind.
         RuntimeError: JAX runs without float64.
 
@@ -148,6 +150,8 @@ def ends_of_network(
     assert least.probe is not None
     limit = alpha * least.probe
     start, outside = (alpha * np.asarray(net(at), np.float64) for at in (positions, where))
+    problem.check_unlearned(values, start, "the outputs of net")
+    problem.check_seen(limit, outside, values - start)
     runs, movements = [], []
     for loss in chosen:
         options = {"loss": loss, "lazy_scale": alpha, "rtol": rtol, "probe": where, "throw": False}

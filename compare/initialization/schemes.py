@@ -13,6 +13,7 @@ from compare.initialization import _problem as problem
 from compare.spectra._checks import Real
 from lfp import _checks as check
 from lfp._checks import ArrayLike, Number
+from nets._keys import check_keys
 
 if TYPE_CHECKING:
     import xarray
@@ -63,7 +64,8 @@ def over_initializations(
 
     Args:
         make: key -> plain network of one output, as for `nets.ensemble`.
-        keys: at least 2 JAX random keys, one for each seed; the same in all three.
+        keys: at least 2 JAX random keys, an array or a list of them, one for each seed; the same in
+            all three.
         x: samples (n, d), or (n,) when d = 1.
         y: values (n,).
         points: where the error is measured, (m, d) or (m,).
@@ -79,7 +81,8 @@ def over_initializations(
         attributes. A training that fails is NaN from then on, and `reason` tells why.
 
     Raises:
-        ValueError: bad data, points, values, times, keys or options.
+        ValueError: bad data, points, values, times, keys or options; y that is zero, or that a
+            network has already.
         TypeError: arguments of a wrong kind.
         RuntimeError: JAX runs without float64.
 
@@ -96,8 +99,12 @@ def over_initializations(
         raise ValueError(f"ts must be at least 2 times, got {len(times)}")
     alpha = check.positive("lazy_scale", lazy_scale)
     level = check.number("level", level, allowed="between 0 and 1", valid=lambda v: 0 < v < 1)
-    if np.ndim(keys) and len(keys) < 2:
+    check_keys(keys)
+    if len(keys) < 2:
         raise ValueError(f"keys must be at least 2 random keys, got {len(keys)}")
+    if not callable(make):
+        raise TypeError(f"make must be a function key -> network, got {make!r:.60}")
+    problem.check_unlearned(known, np.zeros_like(known), "zero")
     follow = nets.gradient_flow if trained else nets.linearized_flow
 
     def run(net: Any) -> nets.Run:
@@ -109,6 +116,8 @@ def over_initializations(
         runs = nets.ensemble(lambda key, scheme=scheme: scheme(make(key)), keys, run)
         fresh = [scheme(make(key)) for key in keys]
         initial = np.stack([alpha * np.asarray(net(positions), np.float64) for net in fresh])
+        for i, start in enumerate(initial):
+            problem.check_unlearned(known, start, f"the outputs of make(keys[{i}])")
         kernels = [nets.tangent_kernel(net, positions, positions) for net in fresh]
         measured.append(
             _of_runs(runs, known, target, initial) | {"kernel": np.asarray(kernels, np.float64)}

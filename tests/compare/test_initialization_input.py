@@ -151,9 +151,33 @@ def test_losses_are_several(call):
         call(losses=())
 
 
-def test_an_end_that_is_the_start_is_refused():
-    with pytest.raises(ValueError, match="target must differ from initial"):
-        flow_ends(y=np.sin(X), initial=np.sin)
+@pytest.mark.parametrize("call", [flow_ends, schemes])
+def test_nothing_but_zeros_cannot_be_learned_from_zero(call):
+    with pytest.raises(ValueError, match="y must not be zero everywhere: there is nothing"):
+        call(y=np.zeros(3))
+
+
+@pytest.mark.parametrize("rounding", [1.0, 1 + 1e-15])
+def test_data_that_the_initial_output_has_already_are_refused(rounding):
+    with pytest.raises(ValueError, match="y must differ from the outputs of initial at x: there"):
+        flow_ends(y=rounding * np.sin(X), initial=np.sin)
+    with pytest.raises(ValueError, match="y must differ from the outputs of net at x: there"):
+        network_ends(y=rounding * np.asarray(NET(X)))
+    assert flow_ends(y=(1 + 1e-10) * np.sin(X), initial=np.sin).residual.shape == (4, 1)
+
+
+def test_points_at_which_nothing_is_learned_are_refused():
+    # an odd flow is zero at zero, up to rounding
+    odd = {"x": np.array([-0.5, 0.5]), "y": np.array([-1.0, 1.0]), "points": [0.0]}
+    with pytest.raises(ValueError, match="points must include places where something is learned"):
+        flow_ends(**odd)
+    assert flow_ends(**(odd | {"points": [0.0, 0.1]})).distance.max() < 2
+
+
+def test_points_must_show_a_network_learn_too():
+    start = np.asarray(NET(X))
+    with pytest.raises(ValueError, match="points must include places where something is learned"):
+        network_ends(y=start + np.eye(3)[1], points=X[:1])
 
 
 @pytest.mark.parametrize("call", [network_ends, schemes])
@@ -170,6 +194,12 @@ def test_networks_with_a_singular_tangent_kernel_have_no_least_movement():
 def test_over_initializations_takes_at_least_two_seeds_and_two_times():
     with pytest.raises(ValueError, match="keys must be at least 2 random keys, got 1"):
         schemes(keys=KEYS[:1])
+    with pytest.raises(ValueError, match=r"keys must be several random keys, .* a single one"):
+        schemes(keys=KEYS[0])
+    with pytest.raises(TypeError, match="keys must be random keys"):
+        schemes(keys=7)
+    with pytest.raises(TypeError, match="make must be a function key -> network, got 3"):
+        schemes(make=3)
     with pytest.raises(ValueError, match="ts must be at least 2 times, got 1"):
         schemes(ts=[1.0])
     with pytest.raises(ValueError, match="level must be between 0 and 1, got 0"):

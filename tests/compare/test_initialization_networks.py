@@ -100,14 +100,23 @@ def test_a_linearised_network_moves_least_under_every_loss(losses):
     np.testing.assert_allclose(found.limit, flow.limit, atol=1e-8)
 
 
-def test_before_the_end_the_movement_is_that_of_the_gradients_at_the_samples():
-    ts = np.array([0.01, 0.2])
-    run = nets.linearized_flow(NET, X, Y, ts)
-    change = run.fitted[-1] - np.asarray(NET(X))
-    expected = np.linalg.norm(np.linalg.pinv(jacobian()) @ change)
-    found = initialization.ends_of_network(NET, X, Y, POINTS, ts, trained=False, losses=("mse",))
-    assert found.movement[0] == pytest.approx(expected, rel=1e-8)
-    assert found.movement[0] < found.least_movement
+@pytest.mark.parametrize("alpha", [1.0, 2.5])
+def test_before_the_end_the_movement_is_that_of_the_gradients_at_the_samples(alpha):
+    ts = np.array([0.0, 0.2])
+    start = alpha * np.asarray(NET(X))  # not zero: what is trained is alpha times the network
+    rates, modes = np.linalg.eigh(jacobian() @ jacobian().T / 4)  # whatever alpha
+    change = modes @ (-np.expm1(-0.2 * rates) * (modes.T @ (Y - start)))
+    moved, least = (np.linalg.norm(np.linalg.pinv(jacobian()) @ by) for by in (change, Y - start))
+    found = initialization.ends_of_network(
+        NET, X, Y, POINTS, ts, trained=False, losses=("mse",), lazy_scale=alpha, rtol=1e-8
+    )
+    assert found.movement[0] == pytest.approx(moved / alpha, rel=1e-6)
+    assert found.least_movement == pytest.approx(least / alpha, rel=1e-9)
+    np.testing.assert_allclose(found.residual[0, 0], 1)
+    np.testing.assert_allclose(found.distance[0, 0], 1)
+    own = initialization.tangent_kernel_of(NET)
+    limit = lfp.interpolate(own, X, Y, initial=lambda x: alpha * np.asarray(NET(x)))(POINTS)
+    np.testing.assert_allclose(found.limit, limit, atol=1e-8)
 
 
 def ends_of_trained(losses, alpha):
@@ -155,6 +164,19 @@ def test_pairs_start_at_exactly_zero_and_plain_networks_at_their_output(linearis
     for seed, key in enumerate(keys):
         plain = found.initial.sel(initialization="plain", seed=seed)
         np.testing.assert_array_equal(plain, make(key)(X))
+
+
+def test_lazy_networks_start_at_alpha_times_their_output():
+    keys = list(jax.random.split(jax.random.key(7), 2))  # keys may come as a list
+    found = initialization.over_initializations(
+        make, keys, X, Y, POINTS, TARGET, [0.0, 1.0], trained=False, lazy_scale=2.5
+    )
+    for seed, key in enumerate(keys):
+        plain = found.sel(initialization="plain", seed=seed)
+        np.testing.assert_allclose(plain.initial, 2.5 * np.asarray(make(key)(X)), rtol=1e-12)
+        np.testing.assert_allclose(plain.fitted[0], plain.initial, rtol=1e-7)
+        np.testing.assert_allclose(plain.probe[0], 2.5 * np.asarray(make(key)(POINTS)), rtol=1e-7)
+    assert found.attrs["lazy_scale"] == 2.5
 
 
 def test_antisymmetric_pairs_keep_the_tangent_kernel_and_doubled_ones_have_it_twice(linearised):
