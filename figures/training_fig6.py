@@ -10,8 +10,8 @@ points, widths 64-64-64-32, rate 1e-3.
 
 Must be seen, for every seed:
 - the loss of training falls to the end, that of the test has a minimum and rises again;
-- the minimum is near the step after which Delta_F at the dominant peak, k = 3, stays below 10 %:
-  near beside the steps after which the training loss is small;
+- the minimum is near the step after which Delta_F at the dominant peak, k = 3, stays below 10 %
+  (within a factor 5: the minimum is flat);
 - the spectra of training and test data agree around the dominant peak only, and at the minimum the
   output has taken up little above it.
 
@@ -151,8 +151,8 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
             "step of the least test loss over that at which the dominant peak is captured, "
             "geometric mean",
             float(np.exp(np.mean(np.log(best / captured(data))))),
-            above=0.3,
-            below=3.0,
+            above=0.2,
+            below=5.0,  # the minimum is flat
         ),
         gallery.Fact(
             "relative difference of the spectra around the peak", disagreement(low), below=0.15
