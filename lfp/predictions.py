@@ -113,9 +113,7 @@ def stopping_time(
     noise: check.Number,
     n: int,
 ) -> float:
-    """Time at which `risk_estimate` is least, by a parabola in log t through three times.
-
-    Next to t = 0 the parabola is in t. Nothing is extrapolated.
+    """Time at which `risk_estimate` is least, as in `time_of_least`.
 
     Args:
         ts: sorted times `(T,)`, none negative.
@@ -130,17 +128,34 @@ def stopping_time(
         ValueError: noise is negative or not finite.
     """
     noise = check.number("noise", noise, allowed="at least 0", valid=lambda v: v >= 0)
-    risk = risk_estimate(loss, degrees_of_freedom, noise, n)
-    i = int(np.argmin(risk))
-    if noise == 0 or i == len(ts) - 1:
+    if noise == 0:
+        return np.nan
+    return time_of_least(ts, risk_estimate(loss, degrees_of_freedom, noise, n))
+
+
+def time_of_least(ts: np.ndarray, values: np.ndarray) -> float:
+    """Time at which values are least, by a parabola in log t through three times.
+
+    Next to t = 0 the parabola is in t. Nothing is extrapolated.
+
+    Args:
+        ts: sorted times `(T,)`, none negative.
+        values: finite, `(T,)`.
+
+    Returns:
+        The time; 0 if the least value is at t = 0 and that is the first time. NaN if it is at the
+        first time, later than 0, or at the last one.
+    """
+    i = int(np.argmin(values))
+    if i == len(ts) - 1:
         return np.nan
     if i == 0:
         return 0.0 if ts[0] == 0 else np.nan
     near = ts[i - 1 : i + 2]
     place = np.log(near) if near[0] > 0 else near
     left, right = place[1] - place[0], place[2] - place[1]
-    fall = (risk[i - 1] - risk[i]) / left if left > 0 else 0.0
-    rise = (risk[i + 1] - risk[i]) / right if right > 0 else 0.0
+    fall = (values[i - 1] - values[i]) / left if left > 0 else 0.0
+    rise = (values[i + 1] - values[i]) / right if right > 0 else 0.0
     if fall + rise == 0:
         return float(near[1])
     # the slopes at the middles of the two intervals are -fall and rise

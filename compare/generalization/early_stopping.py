@@ -12,7 +12,10 @@ from compare.spectra._checks import Real
 from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.choice import Kernel
-from lfp.predictions import stopping_time
+from lfp.predictions import time_of_least
+
+LEAST = 3  # times that a parabola needs
+MOST = 1e150  # noise whose square is finite
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class EarlyStopping:
         ts: times, shape (T,).
         bias: squared, what the flow without noise still lacks, in the unit of y^2, shape (T,).
         variance: what the noise has put into the outputs, in the unit of y^2, shape (T,).
-        best_time: where their sum is least; NaN if not within ts.
+        best_time: where their sum is least; 0 if nothing is worth learning, as where f is zero; NaN
+            if not within ts.
         message: what to do where best_time is NaN; empty otherwise.
     """
 
@@ -47,7 +51,7 @@ def early_stopping(
     noise: Real,
     points: ArrayLike,
     target: Callable[..., ArrayLike] | None = None,
-    spectrum: tuple[ArrayLike, ArrayLike] | None = None,
+    spectrum: tuple[ArrayLike, ArrayLike] | ArrayLike | None = None,
     throw: bool = True,
 ) -> EarlyStopping:
     """The expected risk along the flow on `y_i = f(x_i) + e_i`, before any network is trained.
@@ -73,8 +77,8 @@ def early_stopping(
     Args:
         law: a law, whose LFP kernel is used, or a kernel such as `law.ntk`, as in `lfp.solve`.
         x: samples, shape (n, d), or (n,) when d = 1.
-        ts: sorted times, shape (T,), at least 3 around the best one.
-        noise: standard deviation of the errors, not negative.
+        ts: sorted times, shape (T,), at least 3, around the best one.
+        noise: standard deviation of the errors, not negative, its square finite.
         points: x', where the risk is looked at, shape (m, d) or (m,); the samples for the in-sample
             risk, points drawn from their distribution for the population's.
         target: f, called with x of shape (m, d), or (m,) when d = 1, returning (m,).
@@ -89,8 +93,9 @@ def early_stopping(
         An `EarlyStopping`.
 
     Raises:
-        ValueError: neither or both of target and spectrum; noise < 0; a kernel that is indefinite
-            on the samples; shapes that do not match; no minimum within ts (throw).
+        ValueError: neither or both of target and spectrum; noise < 0; fewer than 3 times; a kernel
+            that is indefinite on the samples; shapes that do not match; no minimum within ts
+            (throw).
         TypeError: if an argument is of the wrong kind.
 
     Source: for gradient descent, P. Bühlmann and B. Yu, Boosting with the L2 loss, J. Am. Stat.
@@ -100,7 +105,11 @@ def early_stopping(
     places = check.points("points", points)
     check.same_dimension("x", at, "points", places)
     times = check.time_points("ts", ts)
-    noise = check.number("noise", noise, allowed="at least 0", valid=lambda value: value >= 0)
+    if len(times) < LEAST:
+        raise ValueError(f"ts must hold at least {LEAST} times, got {len(times)}")
+    noise = check.number(
+        "noise", noise, allowed=f"at least 0 and at most {MOST:g}", valid=lambda v: 0 <= v <= MOST
+    )
     if (target is None) == (spectrum is None):
         raise ValueError("give either target or spectrum, and not both")
     if spectrum is None:
@@ -108,7 +117,7 @@ def early_stopping(
     else:
         here, there = (_waves(spectrum, p) for p in (at, places))
     flow = eigenflow(law, at, places)
-    bias = np.array([np.mean(np.sum((flow.outputs(here, t) - there) ** 2, axis=1)) for t in times])
+    bias = flow.distances(here, there, times)
     variance = noise**2 * flow.amplification(times)
     best = float(best_times(times, bias + variance))
     message = "" if np.isfinite(best) else _advice(times, bias + variance, noise)
@@ -152,8 +161,8 @@ def best_times(ts: ArrayLike, risk: ArrayLike) -> Float[np.ndarray, "*batch"]:
 
     Returns:
         Shape (...); NaN where the least risk is at the last time, or at the first one if that is
-        later than 0: nothing is extrapolated. NaN also where a risk is NaN, as after a failed
-        training.
+        later than 0: nothing is extrapolated. NaN also where a risk is not finite, as after a
+        failed or diverged training.
 
     Raises:
         ValueError: if the shapes do not match, or times are not sorted or negative.
@@ -166,17 +175,16 @@ def best_times(ts: ArrayLike, risk: ArrayLike) -> Float[np.ndarray, "*batch"]:
     if risks.shape[-1:] != times.shape:
         raise ValueError(f"risk must have shape (..., {len(times)}) like ts, got {risks.shape}")
     rows = risks.reshape(-1, len(times))
-    # with df/n = 1/2 the estimate of the risk that it minimises is twice the loss
-    half = np.full(len(times), 0.5)
-    best = [
-        np.nan if np.isnan(row).any() else stopping_time(times, row / 2, half, 1.0, 1)
-        for row in rows
-    ]
+    best = [time_of_least(times, row) if np.isfinite(row).all() else np.nan for row in rows]
     return np.reshape(best, risks.shape[:-1])
 
 
-def _waves(spectrum: tuple[ArrayLike, ArrayLike], at: np.ndarray) -> np.ndarray:
+def _waves(spectrum: tuple[ArrayLike, ArrayLike] | ArrayLike, at: np.ndarray) -> np.ndarray:
     """`a_k cos` and `a_k sin` at positions (m, d): (m, 2 F), whose squares add up over phases."""
+    if not isinstance(spectrum, tuple | list) or len(spectrum) != 2:
+        raise ValueError(
+            f"spectrum must be a pair of frequencies and amplitudes, got {spectrum!r:.60}"
+        )
     frequencies, amplitudes = spectrum
     xi = check.points("spectrum[0]", frequencies)
     size = check.real_array("spectrum[1]", amplitudes, ndim=(1,))
@@ -191,10 +199,12 @@ def _waves(spectrum: tuple[ArrayLike, ArrayLike], at: np.ndarray) -> np.ndarray:
 
 def _advice(ts: np.ndarray, risk: np.ndarray, noise: float) -> str:
     """What to do where the least risk is at the end of the times."""
+    if np.ptp(risk) == 0:
+        return "the risk is the same at all of ts: there is neither noise nor anything to learn"
     if np.argmin(risk) == 0:
         return (
             f"the risk is least at the first of ts, t = {ts[0]:.3g}, and grows from there: begin "
-            "earlier, or at 0"
+            "earlier, or at 0, the best time where there is nothing to learn"
         )
     rule = "" if noise > 0 else ", as it does without noise, where training should never stop"
     return (

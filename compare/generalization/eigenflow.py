@@ -33,10 +33,20 @@ class EigenFlow:
     sections: np.ndarray
     at_once: np.ndarray
 
-    def outputs(self, values: np.ndarray, t: float) -> np.ndarray:
-        """`h(x', t)` of data (n, c), from zero, shape (m, c)."""
-        shares = gains(self.rates, np.asarray(t))[:, None] * (self.vectors.T @ values)
-        return self.sections @ shares + self.at_once @ values
+    def distances(self, values: np.ndarray, goal: np.ndarray, ts: np.ndarray) -> np.ndarray:
+        """Mean over the points of `|h(x', t) - goal|^2`, summed over the columns, shape (T,).
+
+        h is the flow of data (n, c) from zero, the goal has shape (m, c).
+        """
+        data = self.vectors.T @ values
+        # in an orthonormal basis of the sections, where there are no more rows than rates
+        basis, sections = np.linalg.qr(self.sections)
+        missing = self.at_once @ values - goal
+        inside = basis.T @ missing
+        outside = np.sum((missing - basis @ inside) ** 2)
+        shares = gains(self.rates, ts[:, None])
+        squares = [np.sum((sections @ (share[:, None] * data) + inside) ** 2) for share in shares]
+        return (np.array(squares) + outside) / len(goal)
 
     def amplification(self, ts: np.ndarray) -> np.ndarray:
         """Mean over the points of `sum_i (dh(x', t)/dy_i)^2`, shape (T,)."""

@@ -17,7 +17,7 @@ from lfp._checks import ArrayLike, Integer
 if TYPE_CHECKING:
     import xarray
 
-FLOWS = ("linearized", "gradient")
+FLOWS = {"linearized": nets.linearized_flow, "gradient": nets.gradient_flow}
 
 
 def stopping_of_networks(
@@ -49,7 +49,7 @@ def stopping_of_networks(
         seed: of all networks and all noise.
         flow: "linearized" (`nets.linearized_flow`) or "gradient" (`nets.gradient_flow`, whose
             kernel drifts).
-        lazy_scale: alpha of "gradient".
+        lazy_scale: alpha of either flow; it leaves the linearized one as it is.
 
     Returns:
         Dataset with `risk` (source, time), `bias` and `variance` (source, time) and
@@ -65,7 +65,8 @@ def stopping_of_networks(
     import xarray
 
     law = check_two_layer(law)
-    check.choice("flow", flow, FLOWS)
+    follow = FLOWS[check.choice("flow", flow, tuple(FLOWS))]
+    lazy_scale = check.positive("lazy_scale", lazy_scale)
     seeds, seed = check.integer("seeds", seeds, least=2), check.integer("seed", seed, least=0)
     at, places = check.points("x", x), check.points("points", points)
     times = check.time_points("ts", ts)
@@ -80,11 +81,7 @@ def stopping_of_networks(
 
     def measured(i: int) -> np.ndarray:
         net = antisymmetric_network(law, keys[i], dim=at.shape[1], width=width)
-        y = clean + errors[i]
-        if flow == "linearized":
-            run = nets.linearized_flow(net, at, y, times, probe=places)
-        else:
-            run = nets.gradient_flow(net, at, y, times, probe=places, lazy_scale=lazy_scale)
+        run = follow(net, at, clean + errors[i], times, probe=places, lazy_scale=lazy_scale)
         return risk_along(np.asarray(run.probe, dtype=np.float64), truth)
 
     risks = np.stack([measured(i) for i in range(seeds)])
@@ -105,7 +102,7 @@ def stopping_of_networks(
             "noise": float(noise),
             "width": int(width),
             "flow": flow,
-            "lazy_scale": float(lazy_scale),
+            "lazy_scale": lazy_scale,
             "conventions": "risk: mean square distance from f at the points, in the unit of y^2; "
             "bias: squared; times where a risk is least",
         },

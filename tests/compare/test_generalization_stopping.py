@@ -35,7 +35,7 @@ def test_eigenbasis_gives_the_outputs_and_sensitivities_of_solved_flows(name):
     data = np.column_stack([wave(X), np.eye(len(X))])
     solved = lfp.solve(law, X, data, ts)(POINTS)
     for t, outputs in zip(ts, solved, strict=True):
-        np.testing.assert_allclose(flow.outputs(data, t), outputs, atol=1e-7)
+        assert flow.distances(data, outputs, np.array([t])) < data.shape[1] * 1e-14
     squares = (solved[:, :, 1:] ** 2).sum(axis=2).mean(axis=1)
     np.testing.assert_allclose(flow.amplification(ts), squares, rtol=1e-6)
 
@@ -46,7 +46,30 @@ def test_law_in_the_plane_is_that_of_its_solved_flow():
     flow = eigenflow(lfp.PowerLaw(5.0), x, points)
     solved = lfp.solve(lfp.PowerLaw(5.0), x, x[:, 0] ** 2, [0.3, 30.0])(points)
     for t, outputs in zip([0.3, 30.0], solved, strict=True):
-        np.testing.assert_allclose(flow.outputs(x[:, :1] ** 2, t)[:, 0], outputs, atol=1e-9)
+        assert flow.distances(x[:, :1] ** 2, outputs[:, None], np.array([t])) < 1e-18
+
+
+def test_directions_that_rounding_leaves_of_a_smooth_kernel_are_not_learned():
+    # 40 samples of which the kernel resolves a dozen: half of the other eigenvalues are negative
+    def smooth(x, other):
+        return np.exp(-(np.subtract.outer(x, other) ** 2))
+
+    x = np.linspace(-1, 1, 40)[:, None]
+    ts = np.array([1e3, 1e9, 1e15])
+    flow = eigenflow(smooth, x, x)
+    assert (flow.rates >= 0).all()
+    # at the samples no direction is learned by more than all of it
+    assert (flow.amplification(ts) <= 1 + 1e-9).all()
+    assert (flow.distances(np.eye(40), np.eye(40), ts) <= 1 + 1e-9).all()
+
+
+def test_tiny_biases_keep_their_digits():
+    # of a slow direction of the samples alone, against the exact exponential
+    rates, vectors = np.linalg.eigh(LAW.kernel(X, X) / len(X))
+    mode, ts = vectors[:, -1:], np.array([0.0, 1.0, 5.0, 10.0, 14.0]) / rates[-1]
+    flow = eigenflow(LAW, X[:, None], X[:, None])
+    bias = flow.distances(mode, mode, ts)
+    np.testing.assert_allclose(bias, np.exp(-2 * rates[-1] * ts) / len(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lfp", "affine free"])
@@ -149,7 +172,13 @@ def test_best_times_are_the_vertices_of_parabolas_in_log_t():
     ends = np.stack([ts, 1 / ts, np.full(9, np.nan), risk[0, 0]])
     np.testing.assert_allclose(best_times(ts, ends), [np.nan, np.nan, np.nan, 30.0])
     assert best_times([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]) == 0
-    assert np.isnan(best_times([0.0, 1.0, 2.0], [np.nan, 2.0, 3.0]))
+
+
+def test_risks_that_are_not_finite_have_no_best_time():
+    ts = [1.0, 2.0, 3.0, 4.0]
+    diverged = [[np.nan, 2, 3, 4], [np.inf, 1, 2, 3], [3, 1, np.inf, np.inf], [3, 1, 2, -np.inf]]
+    with np.errstate(all="raise"):
+        assert np.isnan(best_times(ts, diverged)).all()
 
 
 def test_no_least_risk_within_the_times_is_said_with_advice():
@@ -160,6 +189,14 @@ def test_no_least_risk_within_the_times_is_said_with_advice():
         early_stopping(LAW, X, TS[:40], noise=0.0, **{**options, "points": X})
     with pytest.raises(ValueError, match=r"the risk is least at the first of ts, .* begin earlier"):
         early_stopping(LAW, X, TS[-20:], noise=0.3, **options)
+    with pytest.raises(ValueError, match="the same at all of ts: there is neither noise nor any"):
+        early_stopping(LAW, X, TS[1:], noise=0.0, points=POINTS, target=np.zeros_like)
+    with pytest.raises(ValueError, match="or at 0, the best time where there is nothing to learn"):
+        early_stopping(LAW, X, TS[1:], noise=0.3, points=POINTS, target=np.zeros_like)
+    nothing = early_stopping(
+        LAW, X, np.append(0, TS[1:]), noise=0.3, points=POINTS, target=np.zeros_like
+    )
+    assert (nothing.best_time, nothing.message) == (0.0, "")
     quiet = early_stopping(LAW, X, TS[:20], noise=0.3, throw=False, **options)
     assert np.isnan(quiet.best_time)
     assert "look at later times" in quiet.message
@@ -174,6 +211,10 @@ def test_predicted_best_time_is_within_a_factor_two_of_that_of_linearised_networ
     assert ((ratio.median("seed") > 0.5) & (ratio.median("seed") < 2)).all()
     mean = found["mean_risk_time"] / found["predicted_time"]
     assert ((mean > 0.5) & (mean < 2)).all()
+    for source, kernel in (("lfp", LAW), ("ntk", LAW.ntk)):
+        alone = early_stopping(kernel, X, TS, noise=0.4, points=POINTS, target=wave)
+        np.testing.assert_array_equal(found["risk"].sel(source=source), alone.risk)
+        assert found["predicted_time"].sel(source=source) == alone.best_time
     # and the risk there is close to the least; training on adds a third of it
     at = np.searchsorted(TS, float(found["predicted_time"].sel(source="lfp")))
     measured = found["mean_risk"].to_numpy()
@@ -208,7 +249,10 @@ def test_bad_arguments_of_early_stopping_are_refused():
         with pytest.raises(error, match=message):
             early_stopping(law, X, TS, **{"noise": 0.3, "points": POINTS, "target": wave, **others})
 
-    refused("noise must be at least 0, got -1", noise=-1)
+    refused(r"noise must be at least 0 and at most 1e\+150, got -1", noise=-1)
+    refused(r"noise must be at least 0 and at most 1e\+150, got 1e\+200", noise=1e200)
+    refused("spectrum must be a pair of .*, got 3.0", target=None, spectrum=3.0)
+    refused(r"spectrum must be a pair of .*, got \(1, 2, 3\)", target=None, spectrum=(1, 2, 3))
     refused("give either target or spectrum, and not both", spectrum=([1.0], [1.0]))
     refused("give either target or spectrum, and not both", target=None)
     refused("x and points must have the same dimension, got 1 and 2", points=np.zeros((3, 2)))
@@ -218,6 +262,8 @@ def test_bad_arguments_of_early_stopping_are_refused():
     refused(r"target\(x\) must have shape \(20,\), got \(3,\)", target=lambda x: np.ones(3))
     refused("the kernel is indefinite", law=lfp.TwoLayer(sigma_w=4.0, sigma_b=1.0))
     refused("law", TypeError, law=3.0)
+    with pytest.raises(ValueError, match="ts must hold at least 3 times, got 1"):
+        early_stopping(LAW, X, [1e3], noise=0.3, points=POINTS, target=wave)
     with pytest.raises(ValueError, match=r"same m, got \(4, 3\) and \(2,\)"):
         risk_along(np.ones((4, 3)), np.ones(2))
     with pytest.raises(TypeError, match="outputs must hold real numbers, got dtype complex128"):
@@ -229,6 +275,9 @@ def test_bad_arguments_of_early_stopping_are_refused():
     options = {"noise": 0.3, "points": POINTS, "target": wave, "width": 8}
     with pytest.raises(ValueError, match="flow must be one of 'linearized', 'gradient', got 'x'"):
         stopping_of_networks(LAW, X, TS, flow="x", **options)
+    for flow in ("linearized", "gradient"):
+        with pytest.raises(ValueError, match="lazy_scale must be positive and finite, got -3"):
+            stopping_of_networks(LAW, X, TS, flow=flow, lazy_scale=-3, **options)
     with pytest.raises(ValueError, match="seeds must be at least 2, got 1"):
         stopping_of_networks(LAW, X, TS, seeds=1, **options)
     with pytest.raises(TypeError, match="law"):

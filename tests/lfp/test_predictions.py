@@ -12,6 +12,7 @@ from lfp.predictions import (
     loss_split,
     risk_estimate,
     stopping_time,
+    time_of_least,
 )
 
 COUNTS = st.lists(st.integers(2, 6), min_size=1, max_size=3)
@@ -231,6 +232,16 @@ def test_stopping_time_next_to_zero_is_a_parabola_in_time():
     # equal times and equal risks leave nothing to interpolate
     assert stopping_time(np.array([1.0, 2, 2, 3]), np.array([2.0, 1, 1, 2]), df, 1.0, 4) == 2.0
     assert stopping_time(np.ones(3), np.ones(3) - [0, 1e-3, 0], df[:3], 1.0, 4) == 1.0
+
+
+def test_time_of_least_is_the_stopping_time_of_the_risk_estimate():
+    rng = np.random.default_rng(0)
+    ts, loss, df = np.geomspace(1, 9, 7), rng.uniform(1, 2, 7), np.sort(rng.uniform(0, 3, 7))
+    loss[3] = 0.0
+    least = time_of_least(ts, risk_estimate(loss, df, 0.7, 5))
+    assert least == stopping_time(ts, loss, df, 0.7, 5)
+    assert time_of_least(ts, (np.log(ts) - 1.3) ** 2) == pytest.approx(np.exp(1.3), rel=1e-12)
+    assert np.isnan(time_of_least(ts, -ts))
 
 
 def test_stopping_times_are_not_extrapolated():
