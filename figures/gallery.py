@@ -59,8 +59,10 @@ class Fact:
 
     @property
     def holds(self) -> bool:
-        """Whether the value is where it must be; a NaN is not."""
-        return bool(self.above < self.value < self.below)
+        """Whether the value is where it must be; a NaN is not, an infinity may be."""
+        over = self.above == -np.inf or self.value > self.above
+        under = self.below == np.inf or self.value < self.below
+        return over and under and not np.isnan(self.value)
 
     def __str__(self) -> str:
         bounds = [f"> {self.above:.4g}"] * (self.above > -np.inf)

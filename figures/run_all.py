@@ -39,7 +39,7 @@ def table() -> str:
         title = (sys.modules[figure.name].__doc__ or "").splitlines()[0]
         parts.append(f"## {figure.name}\n{title}\n")
         if not path.exists():
-            parts.append("The full setting has not been run.\n")
+            parts.append("Data of the full setting are not kept here.\n")
             continue
         data = store.load(path)
         parts.append(f"![{figure.name}](pictures/{figure.name}.png)\n")

@@ -60,6 +60,9 @@ def test_a_fact_holds_strictly_between_its_thresholds():
     assert gallery.Fact("a", 1.0, above=0.5).holds
     assert not gallery.Fact("a", 0.5, above=0.5).holds
     assert not gallery.Fact("a", np.nan, above=0.5).holds
+    assert not gallery.Fact("a", np.nan, below=0.5).holds
+    assert gallery.Fact("a", np.inf, above=0.5).holds
+    assert not gallery.Fact("a", np.inf, below=0.5).holds
     assert not gallery.Fact("a", 2.0, above=0.5, below=1.5).holds
     assert str(gallery.Fact("a", 2.0, below=1.5)) == "a: 2 (< 1.5)  NOT SEEN"
     with pytest.raises(ValueError, match="needs a threshold"):
