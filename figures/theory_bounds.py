@@ -183,7 +183,7 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
     facts = [
         gallery.Fact(
             f"largest ratio over bound, Theorem {k}, {words}",
-            data["worst"].sel(theorem=k, source=names).max(),
+            float(data["worst"].sel(theorem=k, source=names).max()),
             above=1e-3,
             below=1.0,
         )
@@ -191,12 +191,14 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
         for k in (1, 2, 3)
     ]
     facts.append(
-        gallery.Fact("what the sums miss of the loss's fall", data["window_error"].max(), below=0.1)
+        gallery.Fact(
+            "what the sums miss of the loss's fall", float(data["window_error"].max()), below=0.1
+        )
     )
     facts += [
         gallery.Fact(
             f"networks' constants against LFP's, Theorem {k}, largest of all m and seeds",
-            deviations(data).sel(pointwise_theorem=k).max(),
+            float(deviations(data).sel(pointwise_theorem=k).max()),
             below=data.attrs["within"],
         )
         for k in (1, 3)
@@ -263,7 +265,6 @@ def _windows(axis: Any, data: xarray.Dataset) -> None:
     axis.minorticks_off()
     axis.set(title="Theorem 2: C as the loss halves", xlabel="end T₂ of the window")
     axis.set(ylabel="C (T₂ − T₁)¹ᐟ²")
-    axis.legend(fontsize=7)
 
 
 def _worst(axis: Any, data: xarray.Dataset) -> None:
@@ -295,8 +296,8 @@ def _refinement(axis: Any, data: xarray.Dataset, activation: str, chi: bool) -> 
     axis.set(ylabel="C(m)")
     axis.set_ylim(1, 100 if (activation, chi) == ("tanh", True) else None)
     axis.minorticks_off()
-    if not chi and activation == "tanh":
-        axis.legend(fontsize=6.5)
+    if chi and activation == "tanh":
+        axis.legend(fontsize=7, loc="upper left", ncols=2)
 
 
 FIGURE = gallery.Figure(__file__, QUICK, FULL, compute, draw, check)

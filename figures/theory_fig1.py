@@ -19,7 +19,7 @@ Must be seen, for both trainings:
 - initial: only the first peak is learned; the loss ratio falls with eta at the peaks; the
   change of the output lies at low frequencies (its ratio falls with eta by definition);
 - intermediate: the ratio at the fourth peak grows with T2 - T1, from T1 on, when the second peak
-  begins to be learned. Not from any T1: from the initial stage on it first falls to a tenth, since
+  begins to be learned. Not from any T1: from the initial stage on it first falls to nearly 0, since
   L_eta^+ grows while the output turns from a ramp, whose period has a jump too, into a step;
 - final: beyond some eta_0 the loss ratio falls at the peaks; high peaks are not learned;
 - no ratio of a gradient flow is above its bound.
