@@ -11,7 +11,7 @@ from compare.spectra._checks import ArrayLike, Real
 from lfp import _checks as lfp_check
 
 LEAST = 3  # points that a line and its scatter need
-ROUNDING = 1e-12  # of the largest recording
+LEFT = 0.8  # of the decimal digits of a number: 1e-12 in float64, 1.6e-5 in float32
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,15 @@ def exponent(
 def rate(ts: ArrayLike, values: ArrayLike, *, level: Real = 0.95) -> Rate:
     """The rate of an exponential decay, by least squares of log(value) against t.
 
-    Recordings from the first one at most 1e-12 of the largest value on are at the level of
-    rounding, and left out. The interval is Student's t for independent residuals: it holds the
+    Recordings after the largest value, from the first one on that is at the level of rounding, are
+    left out. This level is 1e-12 of the largest value, and 1.6e-5 where values are of float32. The
+    interval is Student's t for independent residuals: it holds the
     departure from one exponential.
 
     Args:
         ts: increasing times, shape (T,).
-        values: an error or a loss at these times, not negative, shape (T,).
+        values: an error or a loss at these times, not negative, and positive up to the largest,
+            shape (T,), in the precision in which they were computed.
         level: probability of the interval, between 0 and 1.
 
     Returns:
@@ -140,8 +142,8 @@ def rate(ts: ArrayLike, values: ArrayLike, *, level: Real = 0.95) -> Rate:
 
     Raises:
         ValueError: if fewer than 3 recordings are above the level of rounding, a value is
-            negative or not finite, times do not increase, the shapes do not match, or level is not
-            between 0 and 1.
+            negative or not finite, or 0 before the largest one, times do not increase, the shapes
+            do not match, or level is not between 0 and 1.
         TypeError: if an argument is of the wrong kind.
     """
     times = lfp_check.time_points("ts", ts)
@@ -155,12 +157,19 @@ def rate(ts: ArrayLike, values: ArrayLike, *, level: Real = 0.95) -> Rate:
         raise ValueError(f"values must have shape {times.shape} like ts, got {recorded.shape}")
     if recorded.min() < 0:
         raise ValueError(f"values must not be negative, got {recorded.min():g}")
-    rounding = recorded <= ROUNDING * recorded.max()
-    count = int(np.argmax(rounding)) if rounding.any() else len(times)
+    share = _rounding(np.asarray(values).dtype)
+    peak = int(np.argmax(recorded))  # what grows may begin with less than rounding of its end
+    if recorded[peak] > 0 and not recorded[:peak].all():
+        raise ValueError(
+            "values must be positive up to the largest one, got 0 at index "
+            f"{int(np.argmin(recorded[:peak]))}"
+        )
+    rounding = recorded[peak:] <= share * recorded[peak]
+    count = peak + int(np.argmax(rounding)) if rounding.any() else len(times)
     if count < LEAST:
         raise ValueError(
             f"values must have at least {LEAST} recordings before the first at the level of "
-            f"rounding, {ROUNDING:g} of the largest, to give a rate, got {count} of {len(times)}: "
+            f"rounding, {share:.2g} of the largest, to give a rate, got {count} of {len(times)}: "
             "choose ts closer together, within a few times 1/rate"
         )
     slope, height, scatter, half = _line(times[:count], np.log(recorded[:count]), level)
@@ -189,3 +198,9 @@ def _positive(name: str, value: ArrayLike) -> np.ndarray:
         place = tuple(int(i) for i in np.argwhere(array <= 0)[0])
         raise ValueError(f"{name} must be positive, got {array[place]:g} at index {place}")
     return array
+
+
+def _rounding(dtype: np.dtype) -> float:
+    """Share of the largest number at which others of its dtype are taken for rounding."""
+    digits = np.finfo(dtype if dtype in (np.float16, np.float32) else np.float64).precision
+    return float(10 ** (-LEFT * digits))

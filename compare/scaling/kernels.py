@@ -57,7 +57,7 @@ def in_width(
         raise ValueError(f"widths must be whole numbers of at least 1, got {counts.tolist()}")
     seeds = check.integer("seeds", seeds, least=2)
     key = jax.random.key(check.integer("seed", seed, least=0))
-    positions, values = check.samples(x, y)
+    positions, values = _samples(x, y)
     flow = lfp.solve(law.ntk, positions, values, ts).fitted
 
     def largest(width: int) -> np.ndarray:
@@ -107,7 +107,7 @@ def in_sigma_b(
         TypeError: if law is no `lfp.TwoLayer`, or an argument is of the wrong kind.
     """
     law = check_two_layer(law)
-    positions, values = check.samples(x, y)
+    positions, values = _samples(x, y)
     times = check.time_points("ts", ts)
     deviations = check.real_array("sigma_bs", sigma_bs, ndim=(1,))
 
@@ -124,3 +124,13 @@ def in_sigma_b(
     return Scaling(
         "distance of the LFP from the NTK flow", "sigma_b", deviations, distances, found, -2.0
     )
+
+
+def _samples(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (n, d) and values (n,) of one output, not all 0."""
+    positions, values = check.samples(x, y)
+    if values.ndim != 1:
+        raise ValueError(f"y must have shape (n,), values of one output, got {values.shape}")
+    if not values.any():
+        raise ValueError("y must differ from 0, where the flows start, got 0 at all samples")
+    return positions, values

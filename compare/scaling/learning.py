@@ -7,6 +7,7 @@ from compare.scaling.fitting import exponent
 from compare.scaling.record import Scaling
 from compare.spectra._checks import ArrayLike, Real
 from lfp import _checks as check
+from lfp.predictions import GRID_TOLERANCE, uniform_grid
 
 A_DECADE = 40  # recordings
 MARGIN = 30.0  # between the ends of the recordings and the times expected, a factor
@@ -30,7 +31,8 @@ def in_frequency(
 
     Args:
         law: a law.
-        x: even samples, shape (n,) or (n, d), d = 1, 2, 3, more than two a wave.
+        x: even samples, a full uniform grid of d = 1, 2 or 3 axes in any order, shape (n,) or
+            (n, d), along every axis more than two a wave.
         frequencies: xi in cycles per unit of x, at least 3 different ones in size, shape (P,) or
             (P, d).
         space: as in `lfp.solve`; on a torus whose modes the samples, a full grid of it, resolve, a
@@ -46,8 +48,9 @@ def in_frequency(
         these frequencies.
 
     Raises:
-        ValueError: a frequency of zero, one that is not half learned within a factor of 30 of
-            the time expected, and what `lfp.solve` and `compare.scaling.exponent` refuse.
+        ValueError: samples that are no such grid, a frequency of zero or of at least half a wave a
+            sample along an axis, one that is not half learned within a factor of 30 of the time
+            expected, and what `lfp.solve` and `compare.scaling.exponent` refuse.
         TypeError: if law is no law, or an argument is of the wrong kind.
     """
     _check_law(law)
@@ -56,7 +59,8 @@ def in_frequency(
     check.same_dimension("x", positions, "frequencies", xi)
     size = np.linalg.norm(xi, axis=1)
     dim = positions.shape[1]
-    density = 1 / _volume(positions)
+    width = None if width is None else check.positive("width", width)
+    density = 1 / _volume(positions, xi)
     rates = density * np.add(*law.rates(size, dim))
     waves = np.exp(2j * np.pi * (positions @ xi.T))
     targets = np.real(waves)
@@ -65,7 +69,7 @@ def in_frequency(
     weights = waves.conj()
     if width is not None:
         away = np.sum((positions - positions.mean(axis=0)) ** 2, axis=1)
-        weights = weights * np.exp(-away / check.positive("width", width) ** 2 / 2)[:, None]
+        weights = weights * np.exp(-away / width**2 / 2)[:, None]
     times = _half_times(ts, fitted, targets, weights)
     found = exponent(size, times, level=level)
     expected = exponent(size, 1 / rates).exponent
@@ -153,7 +157,8 @@ def _half_times(
         raise ValueError(
             f"every wave must be half learned between t = {ts[0]:.3g} and {ts[-1]:.3g}, {MARGIN:g} "
             f"times the time expected, got {missed.sum()} of {len(times)} that were not: the "
-            "samples do not resolve them, use more samples or lower frequencies"
+            "samples do not resolve them; use more samples, and frequencies of more than a wave in "
+            "their range"
         )
     return times
 
@@ -164,11 +169,24 @@ def _window(rates: np.ndarray) -> np.ndarray:
     return np.geomspace(first, last, 2 + int(A_DECADE * np.log10(last / first)))
 
 
-def _volume(positions: np.ndarray) -> float:
-    """That of the box of samples, each of which has a share of it."""
-    extent = np.ptp(positions, axis=0)
-    axis = len(positions) ** (1 / positions.shape[1])
-    return float(np.prod(extent * axis / (axis - 1)))
+def _volume(positions: np.ndarray, xi: np.ndarray) -> float:
+    """That of the cells of a grid of samples which resolves these frequencies (P, d)."""
+    try:
+        counts, steps, _ = uniform_grid(positions)
+    except ValueError:
+        raise ValueError(
+            "x must be even, a full uniform grid of d = 1, 2 or 3 axes of at least 2 points, got "
+            f"{len(positions)} other points in d = {positions.shape[1]}"
+        ) from None
+    waves = np.abs(xi) * steps
+    bad = np.argwhere(waves >= (1 - GRID_TOLERANCE) / 2)
+    if len(bad):
+        which, axis = (int(i) for i in bad[0])
+        raise ValueError(
+            "frequencies must have more than 2 samples a wave along every axis, at spacing "
+            f"{steps[axis]:.3g} less than {0.5 / steps[axis]:.3g}, got {xi[which, axis]:g}"
+        )
+    return float(np.prod(counts) * np.prod(steps))
 
 
 def _check_law(law: lfp.Law) -> None:

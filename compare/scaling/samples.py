@@ -10,6 +10,8 @@ from compare.scaling.record import Scaling
 from compare.spectra._checks import ArrayLike, Real
 from lfp import _checks as check
 
+PERIODIC = 1e-8  # of the largest |f|, by which it may differ a period on
+BEYOND = 0.1  # of the error, that frequencies of the target may have beyond half of N/P
 FINENESS = 4  # further points an axis between two samples; more than the law's kinks change
 
 
@@ -36,8 +38,8 @@ def in_samples(
 
     Args:
         law: a law without the divergence term, under which a torus is not homogeneous.
-        target: f, of period `lattice.period` in every axis, called with x of shape (m, d), or (m,)
-            when d = 1, returning (m,).
+        target: f, of period `lattice.period` in every axis and of frequencies on the lattice,
+            called with x of shape (m, d), or (m,) when d = 1, returning (m,).
         axes: N, points an axis, at least 3 different numbers, all beyond twice the frequencies of
             the target, shape (P,).
         lattice: a torus whose cutoff is well beyond N; `zero_mode="free"` learns the mean as well.
@@ -50,8 +52,9 @@ def in_samples(
 
     Raises:
         ValueError: another law or lattice, axes that are not whole numbers of at least 2 or reach
-            half of the modes of the lattice, and what `lfp.interpolate` and
-            `compare.scaling.exponent` refuse.
+            half of the modes of the lattice, a target that is not periodic, or has a share of
+            frequencies from `N/(2 P)` on that is more than a tenth of the error, and what
+            `lfp.interpolate` and `compare.scaling.exponent` refuse.
         TypeError: if an argument is of the wrong kind.
     """
     if not isinstance(law, lfp.Law):
@@ -71,6 +74,12 @@ def in_samples(
             f"got {counts.tolist()}"
         )
 
+    finest = int(counts.max())
+    _check_period(target, _grid(finest, float(lattice.period), dim), float(lattice.period))
+    modes = 2 * max(most, 2 * finest) + 1  # odd: a sine is not 0 at all points of the grid
+    whole = _grid(modes, float(lattice.period), dim)
+    beyond = _beyond(check.outputs_of("target", target, whole), modes, dim)
+
     def error(count: int) -> float:
         grid = _grid(count, float(lattice.period), dim)
         limit = lfp.interpolate(law, grid, check.outputs_of("target", target, grid), space=lattice)
@@ -79,6 +88,13 @@ def in_samples(
         return float(np.sqrt(np.mean(gap**2)))
 
     errors = np.array([error(int(count)) for count in counts])
+    aliased = np.array([beyond(int(count)) for count in counts]) > BEYOND * errors
+    if aliased.any():
+        raise ValueError(
+            "axes must be beyond twice the frequencies of the target, got "
+            f"{counts[aliased][0]:g} points an axis, where those from half of them a period on are "
+            f"more than {BEYOND:g} of the error {errors[aliased][0]:.2g}"
+        )
     n = counts**dim
     found = exponent(n, errors, level=level)
     expected = exponent(n, np.add(*law.rates(counts / lattice.period, dim))).exponent
@@ -89,3 +105,23 @@ def _grid(count: int, period: float, dim: int) -> np.ndarray:
     """A full uniform grid of one period, (count^d, d)."""
     axis = period * (np.arange(count) / count - 0.5)
     return np.stack(np.meshgrid(*[axis] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
+
+
+def _check_period(target: Callable[..., ArrayLike], grid: np.ndarray, period: float) -> None:
+    """Raise unless the target is the same a period on, along every axis."""
+    values = check.outputs_of("target", target, grid)
+    for axis, step in enumerate(period * np.eye(grid.shape[1])):
+        apart = np.abs(check.outputs_of("target", target, grid + step) - values).max()
+        if apart > PERIODIC * np.abs(values).max():
+            raise ValueError(
+                f"target must have the period of the lattice, {period:g}, in every axis, got "
+                f"values that differ by {apart:.2g} a period on along axis {axis}"
+            )
+
+
+def _beyond(values: np.ndarray, modes: int, dim: int) -> Callable[[int], float]:
+    """Root mean square of what a function has from N/2 periods along an axis on, given N."""
+    power = np.abs(np.fft.fftn(values.reshape(dim * [modes]), norm="forward")) ** 2
+    index = np.abs(np.fft.fftfreq(modes, 1 / modes))
+    largest = np.max(np.meshgrid(*dim * [index], indexing="ij"), axis=0)
+    return lambda count: float(np.sqrt(power[largest >= count / 2].sum()))

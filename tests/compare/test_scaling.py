@@ -112,6 +112,27 @@ def test_recordings_from_the_first_at_the_level_of_rounding_on_do_not_count():
     assert found.rate == pytest.approx(4, rel=1e-10)
 
 
+def test_the_level_of_rounding_is_that_of_the_dtype():
+    ts = np.linspace(0, 30, 61)
+    floor = 1e-7 * np.random.default_rng(0).uniform(0.5, 1, 61)
+    single = (np.exp(-ts) + floor).astype(np.float32)
+    found = rate(ts, single)
+    assert found.rate == pytest.approx(1, abs=2e-3)
+    assert found.recordings == (single > 10**-4.8).sum()
+    # the same numbers of float64 are no rounding
+    assert rate(ts, single.astype(float)).recordings == 61
+    half = (np.exp(-ts) + 1e-3 * floor / 1e-7).astype(np.float16)
+    assert rate(ts, half).rate == pytest.approx(1, abs=0.05)
+
+
+def test_growth_from_any_beginning_has_a_negative_rate():
+    ts = np.array([0.0, 1.0, 2.0, 40.0, 50.0])
+    assert rate(ts, np.exp(ts)).rate == pytest.approx(-1, rel=1e-12)
+    # what falls again counts until it is at the level of rounding
+    up_and_down = np.array([1e-15, 1e-8, 1.0, 1e-8, 1e-15])
+    assert rate(ts, up_and_down).recordings == 4
+
+
 def test_bad_arguments_of_an_exponent_are_refused():
     at = [1.0, 2.0, 4.0]
     with pytest.raises(ValueError, match=r"at least 3 different abscissae .* got 2"):
@@ -146,6 +167,8 @@ def test_bad_arguments_of_a_rate_are_refused():
         rate(ts, [1.0, 1e-6, 1e-13, 1e-14])
     with pytest.raises(ValueError, match=r"at least 3 recordings .* got 0 of 4"):
         rate(ts, np.zeros(4))
+    with pytest.raises(ValueError, match="positive up to the largest one, got 0 at index 1"):
+        rate(ts, [0.1, 0.0, 1.0, 0.5])
     with pytest.raises(ValueError, match="values must not be negative, got -1"):
         rate(ts, [1.0, 0.5, -1.0, 0.1])
     with pytest.raises(ValueError, match=r"values must have shape \(4,\) like ts, got \(3,\)"):
