@@ -151,10 +151,17 @@ def test_losses_are_several(call):
         call(losses=())
 
 
-@pytest.mark.parametrize("call", [flow_ends, schemes])
-def test_nothing_but_zeros_cannot_be_learned_from_zero(call):
+def test_nothing_but_zeros_cannot_be_learned_from_zero():
     with pytest.raises(ValueError, match="y must not be zero everywhere: there is nothing"):
-        call(y=np.zeros(3))
+        flow_ends(y=np.zeros(3))
+
+
+def test_zeros_are_refused_before_any_network_is_made():
+    def never(key):
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="y must not be zero everywhere"):
+        schemes(y=np.zeros(3), make=never)
 
 
 @pytest.mark.parametrize("rounding", [1.0, 1 + 1e-15])
