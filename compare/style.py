@@ -34,5 +34,6 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.6,
+    "svg.fonttype": "none",  # text stays text: smaller, and can be searched
     "svg.hashsalt": "linear-frequency-principle",  # the same picture is the same file
 }

@@ -1,4 +1,4 @@
-"""Every figure of this folder: `python figures/run_all.py` runs the quick settings, one after another.
+"""Every figure here: `python figures/run_all.py` runs the quick settings, one after another.
 
 `python figures/run_all.py --table` writes README.md here from the committed data: what each figure
 shows, and how strongly.
@@ -17,7 +17,8 @@ from compare import store
 
 HEAD = """# Figures
 
-Made by `python figures/run_all.py --table` from `data/`, which holds what the checks read; do not edit.
+Made by `python figures/run_all.py --table` from `data/`, which holds what the checks read; do not
+edit.
 `python figures/NAME.py` computes the quick setting into `results/figures`, with `--full` the
 setting of the paper into `data/` and `pictures/`. Times are those of the full run, on two
 processors shared with other work.
