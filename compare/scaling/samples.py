@@ -75,10 +75,11 @@ def in_samples(
         )
 
     finest = int(counts.max())
-    _check_period(target, _grid(finest, float(lattice.period), dim), float(lattice.period))
     modes = 2 * max(most, 2 * finest) + 1  # odd: a sine is not 0 at all points of the grid
     whole = _grid(modes, float(lattice.period), dim)
-    beyond = _beyond(check.outputs_of("target", target, whole), modes, dim)
+    everywhere = check.outputs_of("target", target, whole)
+    _check_period(target, whole, everywhere, float(lattice.period))
+    beyond = _beyond(everywhere, modes, dim)
 
     def error(count: int) -> float:
         grid = _grid(count, float(lattice.period), dim)
@@ -107,9 +108,10 @@ def _grid(count: int, period: float, dim: int) -> np.ndarray:
     return np.stack(np.meshgrid(*[axis] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
 
 
-def _check_period(target: Callable[..., ArrayLike], grid: np.ndarray, period: float) -> None:
+def _check_period(
+    target: Callable[..., ArrayLike], grid: np.ndarray, values: np.ndarray, period: float
+) -> None:
     """Raise unless the target is the same a period on, along every axis."""
-    values = check.outputs_of("target", target, grid)
     for axis, step in enumerate(period * np.eye(grid.shape[1])):
         apart = np.abs(check.outputs_of("target", target, grid + step) - values).max()
         if apart > PERIODIC * np.abs(values).max():

@@ -198,6 +198,9 @@ def test_bad_arguments_of_the_studies_are_refused():
                 [4, 8, 16],
                 lattice=free,
             )
+    with pytest.raises(ValueError, match=r"axes must be beyond twice .* got 4 points an axis"):
+        # all but rounding at the samples
+        in_samples(power, lambda x: np.sin(8 * np.pi * x), [4, 8, 16], lattice=free)
     with pytest.raises(
         ValueError, match=r"period of the lattice, 2, .* differ by 2 a period on .* 0"
     ):
