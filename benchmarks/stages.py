@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import warnings
 from typing import Any
 
 import jax
@@ -28,6 +29,9 @@ from _record import machine, side_by_side, timed, write
 
 import nets
 from compare import stages
+
+# Adam follows no gradient flow: only the time that it takes is asked here
+warnings.filterwarnings("ignore", message="the loss falls by")
 
 WIDTHS, SAMPLES, RECORDINGS = (1, 500, 500, 500, 500, 1), 300, 100
 M = (1, 2, 3)

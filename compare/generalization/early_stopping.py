@@ -13,6 +13,8 @@ from lfp import _checks as check
 from lfp._checks import ArrayLike
 from lfp.choice import Kernel
 from lfp.predictions import time_of_least
+from lfp.solvers.dense import rounding_error
+from lfp.status import drowned
 
 LEAST = 3  # times that a parabola needs
 MOST = 1e150  # noise whose square is finite
@@ -28,7 +30,7 @@ class EarlyStopping:
         variance: what the noise has put into the outputs, in the unit of y^2, shape (T,).
         best_time: where their sum is least; 0 if nothing is worth learning, as where f is zero; NaN
             if not within ts.
-        message: what to do where best_time is NaN; empty otherwise.
+        message: what is wrong and what helps, as where best_time is NaN; empty otherwise.
     """
 
     ts: np.ndarray
@@ -86,16 +88,16 @@ def early_stopping(
             x, and amplitudes a, shape (F,): the bias is the mean over the random functions
             `f(x) = sum_k sqrt2 a_k cos(2 pi xi_k.x + p_k)`, p_k uniform and independent, each wave
             of mean square a_k^2.
-        throw: raise where the best time is not within ts; otherwise it is NaN, and `message` says
-            what to do.
+        throw: raise where the best time is not within ts, or rounding hides the rates at the last
+            of them; otherwise the best time is NaN, and `message` says what to do.
 
     Returns:
         An `EarlyStopping`.
 
     Raises:
         ValueError: neither or both of target and spectrum; noise < 0; fewer than 3 times; a kernel
-            that is indefinite on the samples; shapes that do not match; no minimum within ts
-            (throw).
+            that is indefinite on the samples; shapes that do not match; times so late that
+            rounding hides what is learned then, or no minimum within ts (throw).
         TypeError: if an argument is of the wrong kind.
 
     Source: for gradient descent, P. Bühlmann and B. Yu, Boosting with the L2 loss, J. Am. Stat.
@@ -120,10 +122,14 @@ def early_stopping(
     bias = flow.distances(here, there, times)
     variance = noise**2 * flow.amplification(times)
     best = float(best_times(times, bias + variance))
-    message = "" if np.isfinite(best) else _advice(times, bias + variance, noise)
+    power = np.sum((flow.vectors.T @ here) ** 2, axis=1) + noise**2
+    last = float(times[-1])
+    message = drowned(flow.rates, rounding_error(flow.rates, power, last), last)
+    if not message and not np.isfinite(best):
+        message = _advice(times, bias + variance, noise)
     if message and throw:
         raise ValueError(message)
-    return EarlyStopping(times, bias, variance, best, message)
+    return EarlyStopping(times, bias, variance, np.nan if message else best, message)
 
 
 def risk_along(outputs: ArrayLike, values: ArrayLike) -> Float[np.ndarray, "*batch T"]:

@@ -165,7 +165,7 @@ def exponent(
     logs = np.log(np.where(used, rows, 1.0))
     shift = np.where(used, np.log(positions), 0.0)
     shift = np.where(used, shift - (shift.sum(axis=-1) / count)[..., None], 0.0)
-    return (shift * logs).sum(axis=-1) / (shift**2).sum(axis=-1)
+    return np.asarray((shift * logs).sum(axis=-1) / (shift**2).sum(axis=-1))
 
 
 def _apply(kernel: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -40,24 +40,8 @@ class Relaxation:
         return np.moveaxis(states, 1, 2)
 
     def rounding_error(self, last: float) -> float:
-        """Error of S s until the last time, relative to the source, that rounding costs.
-
-        Eigenvalues are known to `d = eps lambda_max`, so `exp(-lambda t)` to `d t exp(-lambda t)`,
-        at most `d/(e lambda)` at any time, and to no more than 1.
-        """
-        if not len(self.eigenvalues):
-            return 0.0
-        unknown = np.finfo(float).eps * float(self.eigenvalues[-1])
-        if not unknown > 0:
-            return 0.0
-        decay = np.maximum(self._rates, unknown)
-        each = np.minimum(1.0, unknown * np.minimum(last, 1 / (np.e * decay)))
-        power = np.sum(self.source**2, axis=1)
-        size = np.max(power, initial=0.0)
-        if size == 0:
-            return 0.0
-        power = power / size
-        return float(np.sqrt(np.sum(each**2 * power) / np.sum(power)))
+        """`rounding_error` of S s until the last time, relative to the source."""
+        return rounding_error(self._rates, np.sum(self.source**2, axis=1), last)
 
     def limit(self, ridge: float) -> np.ndarray:
         """`(S + ridge)^-1 q`, `(size, c)`; numerically zero eigenvalues are left out."""
@@ -74,6 +58,26 @@ def limit(
     relaxation = Relaxation(matrix, source)
     state = relaxation.limit(ridge)
     return state, float(np.sum(state * (matrix @ state))), relaxation.eigenvalues + ridge
+
+
+def rounding_error(rates: np.ndarray, power: np.ndarray, last: float) -> float:
+    """What rounding costs a relaxation until the last time, root mean square.
+
+    Eigenvalues are known to `d = eps lambda_max`, so `exp(-lambda t)` to `d t exp(-lambda t)`,
+    at most `d/(e lambda)` at any time, and to no more than 1.
+
+    Args:
+        rates: ascending eigenvalues, none negative beyond rounding.
+        power: of the data in each mode; the error is relative to the root of its sum.
+        last: time.
+    """
+    unknown = np.finfo(float).eps * float(rates[-1]) if len(rates) else 0.0
+    largest = np.max(power, initial=0.0)
+    if not (unknown > 0 and largest > 0):
+        return 0.0
+    each = np.minimum(1.0, unknown * np.minimum(last, 1 / (np.e * np.maximum(rates, unknown))))
+    shares = power / largest
+    return float(np.sqrt(np.sum(each**2 * shares) / np.sum(shares)))
 
 
 def growth(rates: np.ndarray, t: np.ndarray) -> np.ndarray:

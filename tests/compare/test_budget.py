@@ -26,7 +26,7 @@ def flows(sigma_b: float, width: int, lazy_scale: float):
 
 @pytest.fixture(scope="module")
 def chain():
-    return flows(5.0, 64, 1.0)
+    return np.random.default_rng(0).normal(size=(4, 8, 12))
 
 
 def test_parts_are_the_distances_of_neighbours_and_obey_the_triangle_inequality(chain):
@@ -44,8 +44,8 @@ def test_parts_are_the_distances_of_neighbours_and_obey_the_triangle_inequality(
 
 
 @pytest.mark.slow
-def test_each_knob_turns_its_own_part(chain):
-    base = budget.of_outputs(*chain, target=Y)
+def test_each_knob_turns_its_own_part():
+    base = budget.of_outputs(*flows(5.0, 64, 1.0), target=Y)
     theory = budget.of_outputs(*flows(20.0, 64, 1.0), target=Y)
     assert theory.sigma_b.max() < 0.1 * base.sigma_b.max()
     lazy = budget.of_outputs(*flows(5.0, 64, 100.0), target=Y)

@@ -244,6 +244,23 @@ def test_predicted_best_time_is_within_a_factor_two_of_that_of_trained_networks(
     assert ((mean > 0.5) & (mean < 2)).all()
 
 
+def test_times_at_which_rounding_hides_the_rates_have_no_best_one():
+    options = {"noise": 0.3, "points": POINTS, "target": wave}
+    law = lfp.TwoLayer(sigma_a=1.0, sigma_w=1.0, sigma_b=1e6)
+    late = np.geomspace(1e5, 1e12, 80)
+    with pytest.raises(ValueError, match=r"hides the rates of about \d+ % of the data"):
+        early_stopping(law, X, late, **options)
+    found = early_stopping(law, X, late, **options, throw=False)
+    assert np.isnan(found.best_time)
+    assert "use times below" in found.message
+    # at a sigma_b that rounding bears, the time is that of the limit, in proportion to sigma_b
+    times = [
+        early_stopping(lfp.TwoLayer(sigma_b=s), X, np.geomspace(1e-1, 1e6, 80) * s, **options)
+        for s in (1e2, 1e3)
+    ]
+    assert times[1].best_time / times[0].best_time == pytest.approx(10, rel=1e-2)
+
+
 def test_bad_arguments_of_early_stopping_are_refused():
     def refused(message, error=ValueError, law=LAW, **others):
         with pytest.raises(error, match=message):

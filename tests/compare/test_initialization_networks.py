@@ -129,6 +129,7 @@ def ends_of_trained(losses, alpha):
     )
 
 
+@pytest.mark.slow
 def test_a_lazy_trained_network_ends_where_the_linearised_one_does():
     found = ends_of_trained(("mse",), 300.0)
     assert found.residual[0, 0] < 1e-5

@@ -460,6 +460,7 @@ def test_exponent_is_the_power():
     values = 3 * scale ** np.array([[-1.5], [2.0]])
     values[0, 2] = 0.0  # left out
     np.testing.assert_allclose(stages.exponent(scale, values), [-1.5, 2.0])
+    np.testing.assert_allclose(stages.exponent(scale, values[0]), -1.5)
 
 
 def test_bump_is_one_in_the_middle_and_smooth_at_the_ends():
