@@ -28,7 +28,8 @@ Must be seen, for both trainings:
 """
 
 import gallery
-from stages_panels import Recipe, check, compute, draw
+from stages_panels import check, draw
+from stages_trainings import Recipe, compute
 
 QUICK = Recipe(
     samples=100, widths=(50, 20), flow_widths=(50, 20), rate=5e-4, steps=2500, last=1000.0

@@ -16,7 +16,8 @@ once, their Delta_F rises to 0.25 again before it falls for good.
 """
 
 import gallery
-from stages_panels import Recipe, check, compute, draw
+from stages_panels import check, draw
+from stages_trainings import Recipe, compute
 
 QUICK = Recipe(
     samples=100,

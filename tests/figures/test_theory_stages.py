@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import stages_panels
+import stages_trainings
 import theory_fig1
 import theory_fig2
 
@@ -100,14 +101,14 @@ def test_a_changed_datum_breaks_its_fact(data, index):
 
 def test_stages_are_found_from_the_errors_at_the_peaks():
     x = np.linspace(-3.14, 3.14, 100)
-    y = stages_panels.Recipe(100, (), (), 0.0, 0, 0.0).data()[1]
+    y = stages_trainings.Recipe(100, (), (), 0.0, 0, 0.0).data()[1]
     xi = np.fft.rfft(y)
     left = np.ones((6, len(xi)))  # what is missing of each frequency
     left[:, 3] = [0.5, 0.4, 0.45, 0.3, 0.05, 0.5]
     left[1:, 1] = 0.1
     left[5, [5, 7]] = 0.1
     outputs = np.fft.irfft(xi * (1 - left), 100)
-    found = stages_panels.errors_of(x, y, outputs, np.array([1.0, 2, 4, 8, 16, 32]))
+    found = stages_trainings.errors_of(x, y, outputs, np.array([1.0, 2, 4, 8, 16, 32]))
     np.testing.assert_allclose(found.relative[:, 2], left[:, 3], rtol=1e-6)
     assert (found.initial, found.intermediate, found.final) == (1, 3, 5)
 
@@ -115,4 +116,4 @@ def test_stages_are_found_from_the_errors_at_the_peaks():
 def test_a_training_that_is_too_short_is_refused():
     x = np.linspace(-3.14, 3.14, 100)
     with pytest.raises(ValueError, match="long enough for four peaks to be learned"):
-        stages_panels.errors_of(x, np.sign(x), np.zeros((3, 100)), np.arange(1.0, 4))
+        stages_trainings.errors_of(x, np.sign(x), np.zeros((3, 100)), np.arange(1.0, 4))

@@ -69,6 +69,14 @@ def _four_processors(monkeypatch):
     monkeypatch.setattr(importlib.import_module("nets.ensemble"), "processors", lambda: 4)
 
 
+@pytest.fixture
+def _interruptible():
+    # a shell's background jobs begin with ctrl-c ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Counted:
     """Takes SIZE bytes and waits for `others`, all that should be on; counts those that are."""
 
@@ -176,7 +184,7 @@ def test_error_of_a_run_names_its_seed_and_is_the_last_to_begin(memory):
     assert len(begun) == 2 if memory else len(begun) <= 3
 
 
-@pytest.mark.usefixtures("_four_processors")
+@pytest.mark.usefixtures("_four_processors", "_interruptible")
 def test_ctrl_c_is_raised_at_once_and_no_further_run_begins():
     begun, waited, caught = [], [], threading.Event()
 
@@ -200,7 +208,7 @@ def test_ctrl_c_is_raised_at_once_and_no_further_run_begins():
     assert (len(begun), waited) == (4, [True] * 4)
 
 
-@pytest.mark.usefixtures("_four_processors")
+@pytest.mark.usefixtures("_four_processors", "_interruptible")
 def test_runs_on_their_way_end_after_ctrl_c_where_they_ask():
     ended = []
 

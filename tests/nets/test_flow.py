@@ -240,6 +240,7 @@ def test_recorded_networks_are_those_of_the_recorded_outputs():
     np.testing.assert_allclose(kernels[2], nets.tangent_kernel(run.net, PROBE, PROBE), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_float32_network_follows_the_float64_flow():
     narrow = nets.antisymmetric(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), NET))
     exact = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), narrow)

@@ -175,7 +175,7 @@ FLAT = {
 }
 
 
-@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("name", [pytest.param("huber", marks=pytest.mark.slow), "logistic"])
 def test_flow_begins_where_a_loss_has_no_curvature(name):
     """All residuals of Huber's loss beyond 1; log cosh so far out that 1 - tanh^2 is zero."""
     y, value = FLAT[name]
@@ -248,6 +248,7 @@ def test_any_diffrax_solver_follows_the_same_flow(solver):
     np.testing.assert_equal(run.status.gradients, stages * attempts)
 
 
+@pytest.mark.slow
 def test_lazy_scale_divides_any_loss_by_its_square():
     """alpha f with L/alpha^2, written out as a loss of f."""
     alpha, ts = 5.0, [0.5, 4.0]

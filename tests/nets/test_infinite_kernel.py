@@ -157,6 +157,7 @@ def check_mean(kernels, expected):
     assert error.max() < 0.05 * expected.max()
 
 
+@pytest.mark.slow
 def test_empirical_kernels_of_convolutions_have_the_infinite_one_as_their_mean():
     x = RNG.uniform(-1, 1, (3, 40))
     kernels = kernels_of(lambda key: images(key, 60), x, 25)

@@ -111,6 +111,7 @@ def check_widths(widths, seeds):
     return np.array(distances)
 
 
+@pytest.mark.slow
 def test_empirical_kernels_have_the_infinite_one_as_their_mean():
     check_widths((60,), 25)
 

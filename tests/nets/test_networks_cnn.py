@@ -109,6 +109,7 @@ def test_parameters_have_the_standard_deviations_asked_for():
             assert layer.weight_std == pytest.approx(math.sqrt(variance))
 
 
+@pytest.mark.slow
 def test_ntk_scaling_gives_the_same_functions_and_another_kernel():
     options = {**SMALL, "outputs": 1}
     ntk = nets.cnn(KEY, **options, scaling="ntk", weight_std=WEIGHTS, bias_std=BIASES)

@@ -77,6 +77,7 @@ def test_linearised_networks_approach_the_infinite_width_as_its_inverse_square_r
     assert abs(slope + 0.5) < half + 0.05
 
 
+@pytest.mark.slow
 def test_trained_networks_at_large_lazy_scale_stand_beside_the_linearised_ones():
     for width in (64, 256):
         keys = jax.random.split(jax.random.key(width), 2)
