@@ -72,10 +72,3 @@ def test_alias_is_the_same_wave_at_the_samples(data):
     for peak in (3, 19, 21, 28, 36, 44, 52, 79):
         waves = [np.cos(2 * np.pi * k * np.arange(n) / n) for k in (peak, script.alias(data, peak))]
         np.testing.assert_allclose(waves[0], waves[1], atol=1e-12)
-
-
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    facts = script.check(store.load(path))
-    assert all(fact.holds for fact in facts), facts

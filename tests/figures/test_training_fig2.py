@@ -74,10 +74,3 @@ def test_the_eye_is_made_of_means_of_squares():
     assert abs(found.mean()) < 1e-12
     expected = fine[3:6, 9:12].mean() - fine.mean()
     np.testing.assert_allclose(found[1, 3], expected, atol=1e-12)
-
-
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    facts = script.check(store.load(path))
-    assert all(fact.holds for fact in facts), facts

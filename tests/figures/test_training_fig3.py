@@ -62,12 +62,6 @@ def test_a_mutated_datum_makes_the_fact_fail(data, fact, mutate):
     assert not script.check(data)[fact].holds
 
 
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    assert all(fact.holds for fact in script.check(store.load(path)))
-
-
 def errors(*rows):
     """A dataset of Delta_F with a row a step, a column a frequency."""
     values = np.array(rows)

@@ -66,11 +66,5 @@ def test_peaks_of_the_target_are_those_of_its_sines_and_one_of_the_stairs(data):
     assert len(at) == 4
 
 
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    assert all(fact.holds for fact in script.check(store.load(path)))
-
-
 def test_pictures_can_be_drawn(data):
     assert len(script.draw(data).axes) == 9

@@ -93,11 +93,5 @@ def test_stages_are_those_of_the_training(tmp_path):
     np.testing.assert_allclose(run.loss, jnp.array(expected), rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    assert all(fact.holds for fact in script.check(store.load(path)))
-
-
 def test_pictures_can_be_drawn(data):
     assert len(script.draw(data).axes) == 3

@@ -71,10 +71,3 @@ def test_a_peak_that_is_lost_again_is_not_yet_captured(data):
     assert script.captured(data)[0] == data["step"].values[late + 1]
     data["peak_error"][0, -1] = 0.5
     assert np.isnan(script.captured(data)[0])
-
-
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    facts = script.check(store.load(path))
-    assert all(fact.holds for fact in facts), facts

@@ -67,11 +67,5 @@ def test_parts_have_the_same_peaks(data):
         assert script.part(data, label)["frequency"].values.tolist() == [1, 4, 12, 20, 28, 36]
 
 
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    assert all(fact.holds for fact in script.check(store.load(path)))
-
-
 def test_pictures_can_be_drawn(data):
     assert len(script.draw(data).axes) == 8

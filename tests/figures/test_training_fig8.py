@@ -55,11 +55,5 @@ def test_slopes_outside_are_relative_to_those_inside(data):
     np.testing.assert_allclose(script.slopes(data), 1, rtol=1e-3)
 
 
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    assert all(fact.holds for fact in script.check(store.load(path)))
-
-
 def test_pictures_can_be_drawn(data):
     assert len(script.draw(data).axes) == 2

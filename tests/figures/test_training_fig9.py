@@ -65,10 +65,3 @@ def test_bins_round_to_multiples_of_their_size():
     values = np.random.default_rng(0).uniform(-1.2, 1.2, 500)
     rounded = np.round(values / script.BIN)
     np.testing.assert_array_equal(script.BINS.labels(values) - script.BINS.count // 2, rounded)
-
-
-@pytest.mark.slow
-def test_quick_setting_shows_the_same(tmp_path):
-    path = script.FIGURE.data(full=False, results=tmp_path)
-    facts = script.check(store.load(path))
-    assert all(fact.holds for fact in facts), facts
