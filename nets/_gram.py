@@ -5,10 +5,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nets._rows import Part, rows
 from nets.networks.layers import matmul
 
 MEMORY = 2**28
@@ -43,7 +45,7 @@ def blocks(x: Array, size: int) -> Array:
 
 
 def gram(
-    outputs: Outputs,
+    static: Any,
     parameters: Any,
     x1: Array,
     x2: Array | None,
@@ -53,19 +55,27 @@ def gram(
 ) -> Array:
     """Tangent kernel (n1, n2), or (n1, n2, c, c), summed in `dtype`; x2=None is x1.
 
-    The rows of both Jacobians are formed at once where `memory` bytes hold them, else for a block
-    of points on each side, in the dtype of the parameters. Where it holds the rows of fewer than
-    four points on a side, no row is formed but those of one point and output at a time: a column
-    of the kernel is its product with the Jacobian at x1.
+    The rows of both Jacobians, or their factors, are formed at once where `memory` bytes hold
+    them, else for a block of points on each side, in the dtype of the parameters. Where it holds
+    those of fewer than four points on a side, no row is formed but those of one point and output
+    at a time: a column of the kernel is its product with the Jacobian at x1.
     """
-    size, count, formed = sizes(outputs, parameters, x1)
-    each = jnp.dtype(dtype).itemsize * count * (size + 2 * formed)
+
+    def outputs(parameters: Any, x: Array) -> Array:
+        return eqx.combine(parameters, static)(x)
+
+    def rows_at(x: Array) -> list[Part]:
+        return rows(static, parameters, x, dtype)
+
+    _, count, formed = sizes(outputs, parameters, x1)
+    size = sum(part.size for part in jax.tree.leaves(jax.eval_shape(rows_at, x1[:1])))
+    each = jnp.dtype(dtype).itemsize * (size + 2 * count * formed)
     other = x1 if x2 is None else x2
     if (len(x1) + (0 if x2 is None else len(x2))) * each <= memory:
-        rows = _rows(outputs, parameters, x1, dtype)
-        full = _contract(rows, rows if x2 is None else _rows(outputs, parameters, x2, dtype))
+        left = rows_at(x1)
+        full = _contract(left, left if x2 is None else rows_at(x2))
     elif (block := memory // (2 * each)) >= _FEWEST:
-        full = _tiled(outputs, parameters, x1, x2, dtype, min(block, max(len(x1), len(other))))
+        full = _tiled(rows_at, x1, x2, min(block, max(len(x1), len(other))))
     else:
         full = _by_products(
             outputs, parameters, x1, other, block_of_points(x1, formed, memory)
@@ -81,44 +91,39 @@ def block_of_points(x: Array, formed: int, memory: int) -> int:
     return max(1, min(len(x), memory // max(1, 2 * formed * x.dtype.itemsize)))
 
 
-def _rows(outputs: Outputs, parameters: Any, x: Array, dtype: Any) -> list[Array]:
-    """Rows d f_a(x_i) / d theta, one array (n c, size) for each parameter array."""
-
-    def at(parameters: Any, point: Array) -> Array:
-        return outputs(parameters, point[None])[0]
-
-    def gradients(point: Array) -> Any:
-        value, pullback = jax.vjp(lambda parameters: at(parameters, point), parameters)
-        basis = jnp.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
-        return jax.vmap(pullback)(basis)[0]
-
-    each = jax.tree.leaves(jax.vmap(gradients)(x))
-    return [leaf.reshape(leaf.shape[0] * leaf.shape[1], -1).astype(dtype) for leaf in each]
-
-
-def _contract(rows1: list[Array], rows2: list[Array]) -> Array:
+def _contract(left: list[Part], right: list[Part]) -> Array:
     """Sum over the parameters, (n1 c, n2 c)."""
-    return functools.reduce(jnp.add, (matmul(a, b.T) for a, b in zip(rows1, rows2, strict=True)))
+    return functools.reduce(jnp.add, map(_product, left, right))
+
+
+def _product(left: Part, right: Part) -> Array:
+    """Scalar products of the gradients by the same parameters, (n1 c, n2 c)."""
+    (n1, c), n2 = left.slopes.shape[:2], len(right.slopes)
+    of_slopes = matmul(left.slopes.reshape(n1 * c, -1), right.slopes.reshape(n2 * c, -1).T)
+    if left.inputs is None or right.inputs is None:
+        return of_slopes
+    of_inputs = matmul(left.inputs, right.inputs.T)[:, None, :, None]
+    return (of_inputs * of_slopes.reshape(n1, c, n2, c)).reshape(n1 * c, n2 * c)
 
 
 def _tiled(
-    outputs: Outputs, parameters: Any, x1: Array, x2: Array | None, dtype: Any, block: int
+    rows_at: Callable[[Array], list[Part]], x1: Array, x2: Array | None, block: int
 ) -> Array:
     """All tiles; of a symmetric kernel those on the diagonal and above it, and their mirror."""
     left, right = blocks(x1, block), blocks(x1 if x2 is None else x2, block)
 
     def band(given: tuple[Array, Array]) -> Array:
         i, points = given
-        rows = _rows(outputs, parameters, points, dtype)
-        length = len(rows[0])
+        here = rows_at(points)
+        length, dtype = math.prod(here[0].slopes.shape[:2]), here[0].slopes.dtype
 
         def tile(given: tuple[Array, Array]) -> Array:
             j, points = given
             if x2 is not None:
-                return _contract(rows, _rows(outputs, parameters, points, dtype))
+                return _contract(here, rows_at(points))
             return jax.lax.cond(
                 j >= i,
-                lambda: _contract(rows, _rows(outputs, parameters, points, dtype)),
+                lambda: _contract(here, rows_at(points)),
                 lambda: jnp.zeros((length, length), dtype),
             )
 

@@ -1,6 +1,5 @@
 """Training as a differential equation: theta' = -grad L, L a function of the outputs."""
 
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -19,18 +18,13 @@ from nets._checks import (
     require_float64,
 )
 from nets._frozen import split
-from nets._gram import gram as in_blocks
+from nets._gram import gram
 from nets._objectives import Objective
 
 
 def evaluate(static: Any, parameters: Any, x: Array) -> Array:
     """Outputs of the network put together from its parameters and the rest."""
     return eqx.combine(parameters, static)(x)
-
-
-def gram(static: Any, parameters: Any, x1: Array, x2: Array | None, dtype: Any) -> Array:
-    """Tangent kernel `K = J(x1) J(x2)^T`, summed in `dtype`, in blocks; x2=None is x1."""
-    return in_blocks(partial(evaluate, static), parameters, x1, x2, dtype=dtype)
 
 
 class Descent(eqx.Module):
@@ -75,7 +69,8 @@ class Descent(eqx.Module):
 
     def gram(self, theta: Any) -> Float[Array, "N N"]:
         """Tangent kernel of the samples, summed in float64."""
-        return square(gram(self.static, self.parameters(theta), self.x, None, jnp.float64))
+        parameters = self.parameters(theta)
+        return square(gram(self.static, parameters, self.x, None, dtype=jnp.float64))
 
     def moved(self, theta: Any, at: Any, weights: Float[Array, " N"]) -> Any:
         """`theta - J(at)^T weights`."""

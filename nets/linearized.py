@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 
 from nets._checks import ArrayLike, Number, as_fraction, as_positive
 from nets._frozen import split
+from nets._gram import gram
 from nets._integrate import integrate
 from nets._objectives import Objective
-from nets._problem import as_problem, evaluate, gram, square, to_float64
+from nets._problem import as_problem, evaluate, square, to_float64
 from nets._threads import one_blas_thread
 from nets.exponential import ExponentialMidpoint, product
 from nets.flow import status_of
@@ -36,7 +37,7 @@ def linearise(static: Any, theta: Any, x: Array, probe: Array | None) -> tuple[A
 
 
 def _kernel(static: Any, theta: Any, x1: Array, x2: Array | None) -> Array:
-    return square(gram(static, theta, x1, x2, jnp.float64))
+    return square(gram(static, theta, x1, x2, dtype=jnp.float64))
 
 
 class Linear(eqx.Module):

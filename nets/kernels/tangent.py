@@ -28,11 +28,7 @@ def kernel_of(
     static: Any, parameters: Any, x1: Array, x2: Array | None, dtype: Any, memory: int
 ) -> Array:
     """The kernel without checks, summed in `dtype`; x2=None is x1."""
-
-    def outputs(parameters: Any, x: Array) -> Array:
-        return evaluate(static, parameters, x)
-
-    return gram(outputs, parameters, x1, x2, dtype=dtype, memory=memory)
+    return gram(static, parameters, x1, x2, dtype=dtype, memory=memory)
 
 
 @eqx.filter_jit
@@ -64,11 +60,20 @@ def tangent_kernel(
 ) -> Float[Array, "n1 n2 *outputs"]:
     """Empirical tangent kernel `K(x, x') = grad f(x) . grad f(x')` over every trained parameter.
 
-    Jacot, Gabriel, Hongler 2018, eq. for the neural tangent kernel at finite width. The gradients
-    of all points are never held together where they do not fit into `memory`: they are formed for
-    a block of points on each side, or, where the gradients of four points do not fit, one point
-    at a time and multiplied with the Jacobian without forming it. The numbers are the same, to
-    rounding.
+    Jacot, Gabriel, Hongler 2018, eq. for the neural tangent kernel at finite width. The gradient
+    by the parameters of a dense layer, `z = u W^T A + v b`, is the outer product of (u A, v) and
+    `D = df/dz`, so that the layer's part of the kernel is
+
+        (u^2 A(x) . A(x') + v^2) (D(x) . D(x'))
+
+    at the cost of two products of (n, width) matrices. In the networks of `nets` no gradient by
+    these parameters is formed, only A and D; all gradients are by convolutions, in a network of
+    your own, and in `two_layer_kinks`.
+
+    What is formed of all points is never held together where it does not fit into `memory`: it is
+    formed for a block of points on each side, or, where that of four points does not fit,
+    gradients are formed one point at a time and multiplied with the Jacobian without forming it.
+    The numbers are the same, to rounding.
 
     A kernel K(x, x) in a dtype below float64 whose condition number exceeds what the dtype holds
     (8e6 for float32) is given with a warning that names the number, measured on up to 400 of its
@@ -77,8 +82,8 @@ def tangent_kernel(
     Args:
         net: any network, of one or several outputs.
         x1, x2: points (n1, d) and (n2, d), or (n1,) and (n2,) when d = 1; images lie flat.
-        memory: bytes for the gradients. What the result and a few copies of the parameters take
-            comes on top of them.
+        memory: bytes for what is formed of the gradients. What the result, as many numbers for
+            each layer, and a few copies of the parameters take comes on top of them.
 
     Returns:
         K, (n1, n2), in the dtype of the network. For c outputs `K[i, j, a, b] = grad f_a(x1_i) .
