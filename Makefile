@@ -1,8 +1,11 @@
 # Each target builds .venv first when it is missing or when pyproject.toml changed.
 PYTHON ?= python3
 BIN := .venv/bin
-# one worker a processor, and one BLAS thread a worker
-TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto
+# one worker a processor, one BLAS thread a worker; neighbouring tests, which share what they
+# compile, go to one worker
+TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+# XLA's compiling is most of the time of the tests: programs as plain as it makes them
+PLAIN := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$XLA_FLAGS --xla_cpu_use_fusion_emitters=false"
 
 .PHONY: demo test test-all lint figures bench docs clean
 
@@ -10,9 +13,10 @@ demo: .venv/built            ## the main job: the CO2 study, from data to pictur
 	$(BIN)/lfp run co2
 
 test: .venv/built            ## the tests that fit in a coffee break
-	$(TEST) -m "not slow"
+	$(PLAIN) $(TEST) -m "not slow and not bits"
+	$(TEST) -m "bits and not slow" $$(grep -rl --include="*.py" mark.bits tests)
 
-test-all: .venv/built
+test-all: .venv/built        ## all tests, every program compiled as a user's
 	$(TEST)
 
 lint: .venv/built

@@ -20,6 +20,7 @@ def compiled(net, x):
     return net(x)
 
 
+@pytest.mark.bits
 @settings(deadline=None, max_examples=5)
 @given(
     seed=st.integers(0, 2**31),
@@ -49,6 +50,7 @@ def test_output_is_exactly_zero_and_the_kernel_unchanged(seed, width, dim, sigma
         assert np.abs(difference).max() <= 1e-12 * np.abs(kernel).max()
 
 
+@pytest.mark.bits
 def test_flow_starts_at_exactly_zero():
     net = nets.antisymmetric(nets.two_layer(jax.random.key(5), width=300, sigma_b=8.0))
     x = np.linspace(-1, 1, 20)
@@ -125,6 +127,7 @@ KINDS_AND_DTYPES = [
 ]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(("kind", "dtype"), KINDS_AND_DTYPES)
 def test_every_network_starts_at_zero_with_its_kernel_or_twice_it(kind, dtype):
     net = DRAW[kind](dtype=dtype)

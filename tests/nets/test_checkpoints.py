@@ -89,6 +89,7 @@ def write_after_every_step(monkeypatch):
     monkeypatch.setattr(_checkpoint, "_SHARE", 0.0)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("name", CASES)
 def test_interrupted_runs_end_with_the_same_bits(name, tmp_path, monkeypatch):
     options, path = CASES[name], tmp_path / "run"
@@ -104,6 +105,7 @@ def test_interrupted_runs_end_with_the_same_bits(name, tmp_path, monkeypatch):
     assert_same(nets.train(NET, X, Y, **options, checkpoint=path), whole)
 
 
+@pytest.mark.bits
 def test_files_after_every_step_change_no_bit(tmp_path, monkeypatch):
     write_after_every_step(monkeypatch)
     for name, options in CASES.items():

@@ -60,6 +60,7 @@ def assert_same(one, two):
             np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(
     "name", ["exponential", "chebyshev", pytest.param("diffrax", marks=pytest.mark.slow)]
 )

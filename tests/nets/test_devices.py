@@ -61,7 +61,8 @@ def numbers(name, seen):
     return [np.asarray(array) for array in arrays]
 
 
-def child(*arguments, **variables):
+def child(*arguments, flags, **variables):
+    variables["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     environment = {**os.environ, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", **variables}
     return subprocess.run(
         [sys.executable, __file__, *map(str, arguments)],
@@ -93,10 +94,11 @@ NAMES = ["train", "linearized", pytest.param("flow", marks=pytest.mark.slow)]
 FOUR = ["train", *(pytest.param(name, marks=pytest.mark.slow) for name in ("linearized", "flow"))]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("name", FOUR)
 def test_ensemble_is_the_same_on_one_device_and_on_four(name, tmp_path):
     flags = f"--xla_force_host_platform_device_count={DEVICES}"
-    used = child("devices", name, tmp_path / "found.npz", XLA_FLAGS=flags)
+    used = child("devices", name, tmp_path / "found.npz", flags=flags)
     assert used.split() == [str(i) for i in range(DEVICES)]
     with np.load(tmp_path / "found.npz") as found:
         expected = of_one_processor(name)
@@ -152,7 +154,7 @@ PRODUCT = re.compile(
 
 
 def test_products_in_float32_are_not_rounded_to_fewer_bits(tmp_path):
-    child("programs", JAX_DUMP_IR_TO=str(tmp_path), XLA_FLAGS="--xla_backend_optimization_level=0")
+    child("programs", JAX_DUMP_IR_TO=str(tmp_path), flags="--xla_backend_optimization_level=0")
     products = [
         (path.name, line.strip())
         for path in sorted(tmp_path.glob("*.mlir"))

@@ -31,6 +31,7 @@ def train(net):
     return nets.gradient_flow(net, X, Y, TS, probe=PROBE, record="networks")
 
 
+@pytest.mark.bits
 def test_ensemble_equals_its_single_runs():
     runs, singles = nets.ensemble(make, KEYS, train), [train(make(key)) for key in KEYS]
     assert runs.probe is not None
@@ -117,6 +118,7 @@ def test_as_many_runs_at_a_time_as_the_budget_holds(memory, most):
         assert taken <= memory
 
 
+@pytest.mark.bits
 def test_budget_changes_no_number():
     once, again = (nets.ensemble(make, KEYS, train, memory=memory) for memory in (1, 2**40))
     for one, two in zip(

@@ -52,6 +52,7 @@ def test_time_is_learning_rate_times_steps_of_gradient_descent(solver):
     np.testing.assert_allclose(run.fitted[0], expected, atol=2e-4)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_recordings_do_not_depend_on_each_other(solver):
     ts = np.array([0.0, 0.7, 3.0, 20.0])

@@ -52,6 +52,7 @@ def test_prefactor_of_a_two_layer_network_is_the_unit_of_time(scale, factor):
     np.testing.assert_allclose(scaled, factor * kernel, rtol=1e-13)
 
 
+@pytest.mark.bits
 def test_pairs_have_once_and_twice_the_kernel():
     x, net = np.linspace(-1, 1, 5), two_layer("erf", 1)
     kernel = nets.infinite_kernel(net, x, x)

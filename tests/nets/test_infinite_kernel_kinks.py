@@ -102,6 +102,7 @@ def test_rotation_of_the_points_changes_nothing():
     assert np.linalg.eigvalsh(kernel)[0] > 0
 
 
+@pytest.mark.bits
 def test_pairs_have_once_and_twice_the_kernel_and_need_no_other_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "neural_tangents", None)
     x, net = points(2), draw(2, True)

@@ -58,6 +58,7 @@ def test_kernel_is_the_product_of_two_jacobians_in_any_memory(name, memory):
     np.testing.assert_allclose(kernel, expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
 
 
+@pytest.mark.bits
 def test_all_memories_give_the_same_symmetric_kernel(monkeypatch):
     """And the memories of these tests reach every way of summing."""
     ways = []

@@ -34,6 +34,7 @@ def train(net):
     )
 
 
+@pytest.mark.bits
 def test_kernels_of_several_outputs_are_those_of_the_recorded_networks():
     run = train(make(KEY))
     kernels = run.kernels(PROBE)

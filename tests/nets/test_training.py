@@ -174,6 +174,7 @@ def test_classes_of_several_outputs_are_learned():
     np.testing.assert_allclose(run.loss[1], expected, rtol=1e-9)
 
 
+@pytest.mark.bits
 def test_recordings_are_the_ends_of_shorter_runs():
     at, options = [0, 3, 3, 17, 40], {"optimizer": ADAM, "probe": PROBE}
     run = nets.train(PAIR, X, Y, steps=45, record_at=at, record="networks", **options)
@@ -222,6 +223,7 @@ def test_recordings_share_one_compiled_program():
     assert len(traces) == first
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
 def test_any_number_of_recordings_is_taken_in_blocks(count):
     at = np.arange(1, count + 1)
@@ -291,6 +293,7 @@ def test_lazy_scale_is_training_on_smaller_values():
     np.testing.assert_allclose(lazy.loss, np.mean((lazy.fitted - Y) ** 2, axis=1) / 2)
 
 
+@pytest.mark.bits
 def test_antisymmetric_pair_starts_at_exactly_zero():
     run = nets.train(PAIR, X, Y, optimizer=ADAM, steps=1, record_at=[0, 1], probe=PROBE)
     np.testing.assert_array_equal(run.fitted[0], 0)
@@ -348,6 +351,7 @@ def test_frozen_arrays_are_not_trained():
     assert (run.net.a != 1).all()
 
 
+@pytest.mark.bits
 def test_ensemble_of_trainings_equals_its_single_runs():
     def make(key):
         return nets.two_layer(key, width=20)
