@@ -27,7 +27,7 @@ class Recipe:
     """Both trainings.
 
     Attributes:
-        widths, flow_widths: of the hidden layers under Adam and under gradient flow; tanh.
+        widths: of the hidden layers; tanh.
         loss: "mse", or 4 for the mean of (h - y)^4, in `nets`' units a quarter of that.
         rate, steps, records: of Adam, full batches, recorded in pairs of neighbouring steps.
         last, times, rtol: of gradient flow.
@@ -35,7 +35,6 @@ class Recipe:
 
     samples: int
     widths: tuple[int, ...]
-    flow_widths: tuple[int, ...]
     rate: float
     steps: int
     last: float
@@ -74,8 +73,8 @@ class Errors:
     Attributes:
         relative: `(T, F)`.
         initial, final: when the first peak, all of the first four are learned.
-        intermediate: where Delta_F of the second peak is largest in the second half, in log time,
-            of what lies between the first and the second peak.
+        intermediate: where Delta_F of the fourth peak is largest in the second half, in log time,
+            of what lies between the first and the fourth peak.
     """
 
     relative: np.ndarray
@@ -93,10 +92,11 @@ def errors_of(x: np.ndarray, y: np.ndarray, outputs: np.ndarray, at: np.ndarray)
     reached = peaks < CONVERGED
     if not reached.any(axis=0).all():
         raise ValueError("the trainings must be long enough for four peaks to be learned")
-    first, second, *others = np.argmax(reached, axis=0).tolist()
-    middle = int(np.searchsorted(at, np.sqrt(at[first] * at[second])))
-    rising = middle + int(np.argmax(peaks[middle : second + 1, 1]))
-    return Errors(relative, first, rising, max(first, second, *others))
+    first, *others = np.argmax(reached, axis=0).tolist()
+    fourth = others[-1]
+    middle = int(np.searchsorted(at, np.sqrt(at[first] * at[fourth])))
+    rising = middle + int(np.argmax(peaks[middle : fourth + 1, 3]))
+    return Errors(relative, first, rising, max(first, *others))
 
 
 def compute(recipe: Recipe, cache: gallery.Cache) -> xarray.Dataset:
@@ -170,7 +170,7 @@ def flow(recipe: Recipe, x: np.ndarray, y: np.ndarray, cache: gallery.Cache) -> 
 
     ts = np.geomspace(recipe.last * 1e-4, recipe.last, recipe.times)
     run = nets.gradient_flow(
-        recipe.network(recipe.flow_widths, "float64"),
+        recipe.network(recipe.widths, "float64"),
         x,
         y,
         ts,

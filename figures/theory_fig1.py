@@ -18,9 +18,10 @@ far above the ratios, beyond 1 at most frequencies: what is tested is that no ra
 Must be seen, for both trainings:
 - initial: only the first peak is learned; the loss ratio falls with eta at the peaks; the
   change of the output lies at low frequencies (its ratio falls with eta by definition);
-- intermediate: the ratio at the fourth peak grows with T2 - T1, from T1 on, when the second peak
-  begins to be learned. Not from any T1: from the initial stage on it first falls to nearly 0, since
-  L_eta^+ grows while the output turns from a ramp, whose period has a jump too, into a step;
+- intermediate: the ratio at the fourth peak grows with T2 - T1, up to a level that it keeps, from
+  T1 on, when that peak's Delta_F is largest. Not from any T1: from the initial stage on it first
+  falls to nearly 0, since L_eta^+ grows while the output turns from a ramp, whose period has a jump
+  too, into a step;
 - final: beyond some eta_0 the loss ratio falls at the peaks; high peaks are not learned;
 - no ratio of a gradient flow is above its bound.
 
@@ -31,13 +32,10 @@ import gallery
 from stages_panels import check, draw
 from stages_trainings import Recipe, compute
 
-QUICK = Recipe(
-    samples=100, widths=(50, 20), flow_widths=(50, 20), rate=5e-4, steps=2500, last=1000.0
-)
+QUICK = Recipe(samples=100, widths=(50, 20), rate=5e-4, steps=2500, last=1000.0)
 FULL = Recipe(
     samples=300,
     widths=(200, 50),
-    flow_widths=(200, 50),
     rate=2e-5,
     steps=15_000,
     last=1000.0,

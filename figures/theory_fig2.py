@@ -3,8 +3,7 @@
 Source: Luo, Ma, Xu, Zhang 2019, Theory of the Frequency Principle for General Deep Neural
 Networks, fig. 2.
 
-Setting: as in `theory_fig1`, with the mean of (h - y)^4 and tanh 1-500-500-500-500-1 for Adam. The
-gradient flow has 1-100-100-100-100-1 instead: its tangent kernels cost 25 times less. Quick: 100
+Setting: as in `theory_fig1`, with the mean of (h - y)^4 and tanh 1-500-500-500-500-1. Quick: 100
 samples, widths 50, rate 2e-4.
 
 What is drawn and what must be seen: as in `theory_fig1`. For this loss Theorems 1 and 3 bound the
@@ -22,7 +21,6 @@ from stages_trainings import Recipe, compute
 QUICK = Recipe(
     samples=100,
     widths=(50,) * 4,
-    flow_widths=(50,) * 4,
     rate=2e-4,
     steps=3000,
     last=1000.0,
@@ -31,7 +29,6 @@ QUICK = Recipe(
 FULL = Recipe(
     samples=300,
     widths=(500,) * 4,
-    flow_widths=(100,) * 4,
     rate=2e-5,
     steps=5000,
     last=1000.0,

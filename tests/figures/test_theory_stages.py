@@ -48,11 +48,22 @@ def backwards(name):
     return change
 
 
-def negative(name):
+def of_windows(name, change_ratio):
     def change(data):
-        data[f"{name}_window_ratio"] *= -1
+        ratio = data[f"{name}_window_ratio"].values
+        places = np.flatnonzero(np.isfinite(ratio))
+        ratio[places] = change_ratio(ratio[places])
 
     return change
+
+
+def level(ratio):
+    return np.clip(ratio, ratio[-1] / 1.4, None)
+
+
+def dented(ratio):
+    middle = len(ratio) // 2
+    return np.where(np.arange(len(ratio)) == middle, ratio[middle - 1] - 0.2 * ratio.max(), ratio)
 
 
 def of_training(name):
@@ -63,7 +74,8 @@ def of_training(name):
         curve(name, "initial", "output ratio", 7, 1.0),
         curve(name, "final", "loss ratio", 19, 100.0),
         backwards(name),
-        negative(name),
+        of_windows(name, level),
+        of_windows(name, dented),
     ]
 
 
@@ -106,11 +118,12 @@ def test_stages_are_found_from_the_errors_at_the_peaks():
     left = np.ones((6, len(xi)))  # what is missing of each frequency
     left[:, 3] = [0.5, 0.4, 0.45, 0.3, 0.05, 0.5]
     left[1:, 1] = 0.1
-    left[5, [5, 7]] = 0.1
+    left[5, 5] = 0.1
+    left[:, 7] = [0.9, 0.9, 0.9, 0.5, 0.6, 0.1]  # the largest of the second half at 16
     outputs = np.fft.irfft(xi * (1 - left), 100)
     found = stages_trainings.errors_of(x, y, outputs, np.array([1.0, 2, 4, 8, 16, 32]))
     np.testing.assert_allclose(found.relative[:, 2], left[:, 3], rtol=1e-6)
-    assert (found.initial, found.intermediate, found.final) == (1, 3, 5)
+    assert (found.initial, found.intermediate, found.final) == (1, 4, 5)
 
 
 def test_a_training_that_is_too_short_is_refused():
