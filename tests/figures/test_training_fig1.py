@@ -38,7 +38,7 @@ def late(name, measure, factor):
 
     def mutate(data, kind):
         found = script.one(data, name, kind, measure)
-        until = factor * script.peak_panels.converged(found, script.HALF).max()
+        until = factor * np.nanmax(script.peak_panels.converged(found, script.HALF))
         place = {"data": name, "network": kind, "measure": measure}
         early = np.flatnonzero(data["step"].sel(data=name, network=kind) < until)
         lowest = found["frequency"].values[0]
