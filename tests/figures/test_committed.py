@@ -9,6 +9,7 @@ from compare import store
 
 FIGURES = {figure.name: figure for figure in run_all.figures()}
 DATA = {name: gallery.HERE / "data" / f"{name}.nc" for name in FIGURES}
+REPRESENTATIVE = ("effective_range", "theory_fig2", "training_fig3")  # one of each kind, quick
 SHOWN = [name for name, path in DATA.items() if path.exists()]
 
 
@@ -28,8 +29,13 @@ def test_committed_data_are_those_of_the_full_setting_and_show_the_facts(name):
     assert np.isfinite(data.attrs["seconds"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in REPRESENTATIVE else pytest.param(name, marks=pytest.mark.slow)
+        for name in FIGURES
+    ],
+)
 def test_the_quick_setting_shows_the_facts(name, tmp_path):
     figure = FIGURES[name]
     data = store.load(figure.data(full=False, results=tmp_path))
