@@ -23,6 +23,8 @@ LABELS = {
     "spline": "spline",
     "bound": "bound",
 }
+TEST = "#8c564b"  # measured between or beyond the training data
+GUIDE = "#b3b3b3"  # thresholds, ranges, what a picture is to be compared with
 MARKERS = "osD^v<>p"
 SEQUENCE = "viridis"  # map of an ordered quantity: peaks, alpha, width, time
 RC: dict[Any, Any] = {

@@ -167,7 +167,7 @@ def draw(data: xarray.Dataset) -> Any:
     curves.plot(
         point,
         target(point, peak, period),
-        color=style.COLOURS["linearized"],
+        color=style.GUIDE,
         lw=0.7,
         label="target",
     )
@@ -189,11 +189,11 @@ def draw(data: xarray.Dataset) -> Any:
     indices = np.arange(1, 2 * len(x))
     truth = 2 * np.abs(np.fft.rfft(target(point, peak, period))) / len(point)
     for values, colour, words in (
-        (truth, "linearized", "target"),
-        (amplitudes(one)[0], "plain", "network"),
+        (truth, style.GUIDE, "target"),
+        (amplitudes(one)[0], style.COLOURS["plain"], "network"),
     ):
         shown_values = np.maximum(values[indices], 1e-4)
-        lines.semilogy(indices, shown_values, color=style.COLOURS[colour], label=words)
+        lines.semilogy(indices, shown_values, color=colour, label=words)
     lines.set_title("spectra on a whole period, zeros at the floor")
     lines.set_xlabel("frequency index k = ξP")
     lines.set_ylabel("amplitude of the wave")
@@ -211,14 +211,14 @@ def draw(data: xarray.Dataset) -> Any:
                 data["peak"], end[name].isel(seed=i), style.MARKERS[0], ms=5, mfc=face,
                 mec=style.COLOURS["plain"], label=words if i == 0 else None,
             )  # fmt: skip
-    errors.axhline(np.sqrt(2), color=style.COLOURS["spline"], lw=0.8, ls="--", label="√2")
+    errors.axhline(np.sqrt(2), color=style.GUIDE, lw=0.8, ls="--", label="√2")
     errors.set_title("errors after training")
     errors.set_xlabel("frequency index k of the peak")
     errors.set_ylabel("root mean square error over the peak's")
     errors.legend(fontsize=7)
     for axis in (lines, errors):
-        axis.axvspan(0, float(data["range"]), color=style.COLOURS["ntk"], alpha=0.2, lw=0)
-    lines.plot([], [], lw=6, color=style.COLOURS["ntk"], alpha=0.3, label="effective range")
+        axis.axvspan(0, float(data["range"]), color=style.GUIDE, alpha=0.3, lw=0)
+    lines.plot([], [], lw=6, color=style.GUIDE, alpha=0.3, label="effective range")
     lines.legend()
     gallery.letters(axes)
     return figure

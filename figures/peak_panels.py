@@ -184,7 +184,7 @@ def draw_curves(axis: Any, data: xarray.Dataset, *, threshold: float = CONVERGED
             )
             rows = np.exp(np.log(rows).mean("seed"))
         axis.semilogy(step, rows, color=shade, label=f"k = {k}")
-    axis.axhline(threshold, color=style.COLOURS["linearized"], lw=0.8, ls="--")
+    axis.axhline(threshold, color=style.GUIDE, lw=0.8, ls="--")
     _steps(axis)
     axis.set_ylabel("ΔF = |f̂ − ĥ| / |f̂|")
     axis.set_ylim(top=20)

@@ -141,7 +141,7 @@ def _errors(axis: Any, data: xarray.Dataset, name: str, label: str) -> None:
         axis.loglog(
             when, np.maximum(error.sel(frequency=k), 1e-3), color=shade, lw=1.2, label=words
         )
-    axis.axhline(CONVERGED, color=style.COLOURS["linearized"], lw=0.8, ls="--")
+    axis.axhline(CONVERGED, color=style.GUIDE, lw=0.8, ls="--")
     initial, final = data[f"{name}_stage"].values
     marks = (("initial", initial), ("T₁", float(data[f"{name}_first"])), ("final", final))
     for words, at in marks:

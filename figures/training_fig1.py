@@ -274,7 +274,7 @@ def draw_spectra(axis: Any, data: xarray.Dataset) -> None:
         fill = "k" if measure == MEASURES[0] else "w"
         axis.plot(chosen["frequency"], chosen["amplitude"], "ko", mfc=fill, ms=4.5)
     axis.axhline(
-        float(data["noise"]), color=style.COLOURS["linearized"], ls="--", lw=0.8,
+        float(data["noise"]), color=style.GUIDE, ls="--", lw=0.8,
         label=f"{NOISE:.0f} std(y)/√n",
     )  # fmt: skip
     axis.set_xlabel("frequency index k")

@@ -179,7 +179,7 @@ def draw(data: xarray.Dataset) -> Any:
         figure.add_subplot(grid[0, place]) for place in (0, 1, slice(2, 4), 4)
     ]
     show(eye_axis, data["image"], "the eye")
-    eye_axis.axhline(int(data["pupil_row"]), color=style.COLOURS["antisymmetric"], ls="--", lw=1)
+    eye_axis.axhline(int(data["pupil_row"]), color="w", ls="--", lw=1)
     eye_axis.set_xlabel("x")
     eye_axis.set_ylabel("y")
     masked = data["image"].values.copy()
@@ -202,9 +202,9 @@ def draw(data: xarray.Dataset) -> Any:
             row[3].get_legend().remove()
             row[3].set_ylim(0.1, 100)
         row[3].set_title(f"ΔF at the peaks, {name}")
-        for part, colour in (("train", "data"), ("test", "antisymmetric")):
+        for part, colour in (("train", style.COLOURS["plain"]), ("test", style.TEST)):
             row[4].semilogy(
-                thin["step"], thin[f"{part}_loss"], color=style.COLOURS[colour],
+                thin["step"], thin[f"{part}_loss"], color=colour,
                 label={"train": "training columns", "test": "columns between"}[part],
             )  # fmt: skip
         row[4].set_title(f"losses, {name}")

@@ -94,7 +94,7 @@ def draw(data: xarray.Dataset):
         data["frequency"],
         data["amplitude_smooth"],
         "--",
-        color=style.COLOURS["lfp"],
+        color=style.GUIDE,
         label="f₀ = x",
     )
     spectrum.set_title("spectrum of the target, zeros at the floor")

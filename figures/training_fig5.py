@@ -167,7 +167,7 @@ def draw(data: xarray.Dataset):
         found = one(data, loss)
         peak_panels.draw_curves(axis, found, threshold=TOLERANCE)
         for step in found["step"].values[1:][np.diff(found["opened"].values) > 0]:
-            axis.axvline(step, color=style.COLOURS["bound"], lw=0.8)
+            axis.axvline(step, color=style.GUIDE, lw=0.8)
         axis.set_title(f"weights opened from {loss}" if "to" in loss else f"{loss}, all weights 1")
     gallery.letters(axes)
     return figure

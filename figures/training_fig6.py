@@ -181,28 +181,28 @@ def draw(data: xarray.Dataset) -> Any:
     for i, dash in zip(range(data.sizes["seed"]), ("-", "--", ":"), strict=False):
         row = data.isel(seed=i)
         for name, colour, words in (
-            ("train_loss", "data", "training loss"),
-            ("test_loss", "antisymmetric", "test loss"),
-            ("peak_error", "lfp", "ΔF at the dominant peak"),
+            ("train_loss", style.COLOURS["plain"], "training loss"),
+            ("test_loss", style.TEST, "test loss"),
+            ("peak_error", style.COLOURS["data"], "ΔF at the dominant peak"),
         ):
             losses.loglog(
-                row["step"][1:], row[name][1:], dash, color=style.COLOURS[colour],
+                row["step"][1:], row[name][1:], dash, color=colour,
                 label=words if i == 0 else None,
             )  # fmt: skip
-        losses.axvline(best[i], color=style.COLOURS["spline"], ls=dash, lw=1)
+        losses.axvline(best[i], color=style.GUIDE, ls=dash, lw=1)
     losses.set_title(f"{data.sizes['seed']} seeds; vertical: least test loss")
     losses.set_ylim(3e-3, 3)
     losses.set_xlabel("steps of the optimiser")
     losses.set_ylabel("mean square error; ΔF")
     losses.legend()
     for name, colour, dash, words in (
-        (LINES[0], "data", "-", "training data"),
-        (LINES[1], "linearized", "-", "test data"),
-        (LINES[2], "plain", "-", "output, training points"),
-        (LINES[3], "antisymmetric", "--", "output, test points"),
+        (LINES[0], style.COLOURS["data"], "-", "training data"),
+        (LINES[1], style.GUIDE, "-", "test data"),
+        (LINES[2], style.COLOURS["plain"], "-", "output, training points"),
+        (LINES[3], style.TEST, "--", "output, test points"),
     ):
         row = one["amplitude"].sel(line=name)
-        lines.loglog(one["frequency"], row, dash, color=style.COLOURS[colour], lw=1.1, label=words)
+        lines.loglog(one["frequency"], row, dash, color=colour, lw=1.1, label=words)
     lines.set_ylim(3e-4, 1)
     lines.set_title("spectra at the least test loss")
     lines.set_xlabel("frequency index k = ξP")

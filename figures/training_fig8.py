@@ -124,8 +124,8 @@ def draw(data: xarray.Dataset):
     curves, loss = axes = figure.subplots(1, 2, width_ratios=[2.4, 1])
     point = data["point"].values
     half = float(data["x"].max())
-    curves.axvspan(-half, half, color=style.COLOURS["linearized"], alpha=0.15, lw=0)
-    curves.plot(point, np.sin(point), color=style.COLOURS["linearized"], lw=0.8, label="sin x")
+    curves.axvspan(-half, half, color=style.GUIDE, alpha=0.15, lw=0)
+    curves.plot(point, np.sin(point), color=style.GUIDE, lw=0.8, label="sin x")
     for seed, dash in zip(data["seed"].values, ("-", "--", ":"), strict=False):
         colour = style.COLOURS["plain"]
         output = data["output"].sel(seed=seed)

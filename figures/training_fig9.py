@@ -124,7 +124,7 @@ def draw(data: xarray.Dataset) -> Any:
         words = f"α = {float(one['alpha']):g}"
         outputs.plot(one["x"], one["target"], ".", ms=3, color=style.COLOURS["data"], label="f")
         outputs.plot(
-            one["x"], one["output_early"], color=style.COLOURS["lfp"],
+            one["x"], one["output_early"], "--", color=style.COLOURS["plain"],
             label=f"network, step {int(one['captured'])}",
         )  # fmt: skip
         outputs.plot(
@@ -142,14 +142,12 @@ def draw(data: xarray.Dataset) -> Any:
         )  # fmt: skip
         informations.axvline(
             float(one["smooth_entropy"]),
-            color=style.COLOURS["spline"],
-            ls="--",
+            color="k",
+            ls=":",
             lw=1,
             label="I(f₀)",
         )
-        informations.axhline(
-            float(one["target_entropy"]), color=style.COLOURS["bound"], ls="--", lw=1, label="I(Y)"
-        )
+        informations.axhline(float(one["target_entropy"]), color="k", ls="--", lw=1, label="I(Y)")
         informations.set_title(f"information plane, {words}")
         informations.set_xlabel("I(T), bit")
         informations.set_ylabel("I(Y, T), bit")
