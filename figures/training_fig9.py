@@ -151,7 +151,7 @@ def draw(data: xarray.Dataset) -> Any:
         informations.set_title(f"information plane, {words}")
         informations.set_xlabel("I(T), bit")
         informations.set_ylabel("I(Y, T), bit")
-        informations.legend(fontsize=7, loc="lower right")
+        informations.legend(fontsize=7, loc="center left")
     figure.colorbar(points, ax=axes[3], label="steps of the optimiser")
     gallery.letters(axes)
     return figure
