@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib
@@ -36,6 +37,10 @@ HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
 PARTS = "cache"
 DPI = 110
+
+
+class Unwritable(ValueError):
+    """A folder that no file can be made in: for `main` to tell from the mistakes of a script."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Cache:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = store.writable(folder)
+        self.folder = _writable(folder)
         self.spent = 0.0
 
     def part(self, name: str, compute: Callable[[], xarray.Dataset]) -> xarray.Dataset:
@@ -124,19 +129,23 @@ class Figure:
         return self.full if full else self.quick
 
     def data(self, *, full: bool, results: Path | None = None, data: Path | None = None) -> Path:
-        """The reduced dataset, from its file where that is of this setting.
+        """The reduced dataset, from its file where that is of this setting; says which it was.
 
         Args:
             full: the paper's setting.
             results: folder of the cache and of quick datasets; None: results.
             data: folder of the dataset; None: figures/data for full, results/figures for quick.
+
+        Raises:
+            Unwritable: if one of them cannot be written to.
         """
         setting, results = self.setting(full=full), results or RESULTS
         key = _key(self.name, setting)
-        folder = store.writable(data or (HERE / "data" if full else results / "figures"))
+        folder = _writable(data or (HERE / "data" if full else results / "figures"))
         path = folder / f"{self.name}.nc"
         found = _read(path)
         if found is not None and found.attrs.get("key") == key:
+            print(f"read {path}")
             return path
         if found is not None:
             print(f"{path} is of another setting: computing it again", file=sys.stderr)
@@ -151,11 +160,12 @@ class Figure:
             "version": version("linear-frequency-principle"),
         }
         store.write(dataset, path)
+        print(f"wrote {path}")
         return path
 
     def picture(self, dataset: xarray.Dataset, folder: Path) -> list[Path]:
-        """Draw into `folder`, as SVG and PNG."""
-        paths = [store.writable(folder) / f"{self.name}.{suffix}" for suffix in ("svg", "png")]
+        """Draw into `folder`, as SVG and PNG; an `Unwritable` if it cannot be written to."""
+        paths = [_writable(folder) / f"{self.name}.{suffix}" for suffix in ("svg", "png")]
         with matplotlib.rc_context(style.RC):
             figure = self.draw(dataset)
             for path in paths:
@@ -165,18 +175,24 @@ class Figure:
         return paths
 
     def main(self, arguments: list[str] | None = None) -> None:
-        """Compute, draw, check, and say what was written and seen."""
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
+        """Compute, draw, check, and say what was read, written and seen."""
         parser = argparse.ArgumentParser(prog=f"figures/{self.name}.py", allow_abbrev=False)
         parser.add_argument("--full", action="store_true", help="the paper's setting: minutes")
         full = parser.parse_args(arguments).full
-        data = self.data(full=full)
-        dataset = store.load(data)
+        import jax  # after the arguments: help and mistakes in them need not wait for it
+
+        jax.config.update("jax_enable_x64", True)
         folder = HERE / "pictures" if full else RESULTS / "figures"
-        pictures = self.picture(dataset, folder)
-        print(f"wrote {', '.join(map(str, [data, *pictures]))}")
+        try:
+            dataset = store.load(self.data(full=full))
+            pictures = self.picture(dataset, folder)
+        except Unwritable as error:
+            sys.exit(f"{self.name}: {error}")
+        except ImportError as error:
+            if error.name is not None:  # Python's own, not one that says what to install
+                raise
+            sys.exit(f"{self.name}: {error}")
+        print(f"wrote {', '.join(map(str, pictures))}")
         facts = self.check(dataset)
         print("\n".join(map(str, facts)))
         missed = [fact for fact in facts if not fact.holds]
@@ -195,8 +211,11 @@ def shades(count: int) -> list[Any]:
 
 
 def letters(axes: Iterable[Any]) -> None:
-    """(a), (b), ... before the titles of panels."""
-    for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
+    """(a), (b), ... before the titles of panels, of which there may be 26."""
+    panels = list(axes)
+    if len(panels) > len(ascii_lowercase):
+        raise ValueError(f"axes must be at most {len(ascii_lowercase)}, got {len(panels)}")
+    for letter, axis in zip(ascii_lowercase[: len(panels)], panels, strict=True):
         axis.set_title(f"({letter}) {axis.get_title(loc='left')}", loc="left")
 
 
@@ -206,8 +225,20 @@ def _shrink(path: Path) -> None:
         Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
         return
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)
+    # in tags only: a number between them is a label, which is read
+    text = re.sub(r"<[^>]+>", lambda tag: _round(tag[0]), text)
     path.write_text(text, encoding="utf-8")
+
+
+def _round(text: str) -> str:
+    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        return store.writable(folder)
+    except ValueError as error:
+        raise Unwritable(str(error)) from error
 
 
 def _key(name: str, setting: Any) -> str:

@@ -8,6 +8,7 @@ import argparse
 import importlib
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 
 import gallery
@@ -50,7 +51,7 @@ def table() -> str:
 
 
 def run() -> None:
-    """All quick settings; an error at the end if a fact was not seen."""
+    """All quick settings; an error at the end that names the figures that failed, and why."""
     missed = []
     for figure in tqdm(list(figures()), unit="figure", file=sys.stderr):
         start = time.perf_counter()
@@ -58,13 +59,16 @@ def run() -> None:
             figure.main([])
         except SystemExit as error:
             missed.append(str(error))
+        except Exception as error:  # whatever it is, the other figures do not depend on it
+            tqdm.write(traceback.format_exc(), file=sys.stderr)
+            missed.append(f"{figure.name}: {type(error).__name__}: {error}")
         print(f"{figure.name}: {time.perf_counter() - start:.0f} s\n")
     if missed:
         sys.exit("\n".join(missed))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0], allow_abbrev=False)
     parser.add_argument("--table", action="store_true", help="write README.md from data/")
     if parser.parse_args().table:
         path = gallery.HERE / "README.md"

@@ -1,11 +1,14 @@
 """The frame of the figure scripts: facts, cached parts, datasets of a setting, pictures."""
 
+import sys
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import gallery
 import matplotlib
 import numpy as np
 import pytest
+import run_all
 import xarray
 
 from compare import store, style
@@ -54,6 +57,23 @@ def check(data):
 @pytest.fixture
 def script(tmp_path):
     return Script(tmp_path)
+
+
+@pytest.fixture
+def main(script, monkeypatch):
+    """That of the script, with the folders of the repository in a temporary one."""
+    monkeypatch.setattr(gallery, "HERE", script.folder / "figures")
+    monkeypatch.setattr(gallery, "RESULTS", script.folder / "results")
+    return script.figure.main
+
+
+def failing(error):
+    """A function of any arguments that raises."""
+
+    def fail(*_):
+        raise error
+
+    return fail
 
 
 def test_a_fact_holds_strictly_between_its_thresholds():
@@ -126,19 +146,86 @@ def test_pictures_are_the_same_file_each_time_and_have_letters(script, tmp_path)
     assert titles == ["(a) title", "(b) title"]
 
 
-def test_main_says_what_it_wrote_and_fails_when_a_fact_is_not_seen(script, monkeypatch, capsys):
-    monkeypatch.setattr(gallery, "HERE", script.folder / "figures")
-    monkeypatch.setattr(gallery, "RESULTS", script.folder / "results")
-    script.figure.main([])
+def test_labels_of_a_picture_keep_their_decimals(tmp_path):
+    path = tmp_path / "it.svg"
+    path.write_text('<svg><path d="M 1.23456 2"/><text x="3.4567">0.125</text>\n</svg>')
+    gallery._shrink(path)
+    assert path.read_text() == '<svg><path d="M 1.23 2"/><text x="3.46">0.125</text>\n</svg>'
+
+
+def test_there_are_26_letters_and_more_panels_are_refused():
+    figure = gallery.canvas(3, 2)
+    axes = [figure.add_axes((0, 0, 1, 1)) for _ in range(27)]
+    gallery.letters(iter(axes[:26]))
+    assert [axis.get_title(loc="left")[:3] for axis in axes[24:]] == ["(y)", "(z)", ""]
+    with pytest.raises(ValueError, match="axes must be at most 26, got 27"):
+        gallery.letters(axes)
+
+
+def test_main_says_what_it_wrote_and_fails_when_a_fact_is_not_seen(script, main, capsys):
+    main([])
     out = capsys.readouterr().out
     assert "wrote" in out
     assert "example.svg" in out
     assert "largest: 2 (> 1, < 2.5)" in out
     with pytest.raises(SystemExit, match="1 of 1 facts not seen"):
-        script.figure.main(["--full"])
+        main(["--full"])
     assert (script.folder / "figures/pictures/example.png").exists()
+
+
+def test_main_tells_data_that_it_read_from_data_that_it_wrote(script, main, capsys):
+    path = script.folder / "results/figures/example.nc"
+    for verb in ("wrote", "read"):
+        main([])
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if str(path) in line] == [f"{verb} {path}"]
+
+
+def test_help_and_unknown_options_do_not_wait_for_jax(main, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)  # an import fails
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
     with pytest.raises(SystemExit, match="2"):
-        script.figure.main(["--fast"])
+        main(["--fast"])
+
+
+@pytest.mark.parametrize("place", ["figures/data", "figures/pictures", "results/cache"])
+def test_main_ends_with_one_line_where_a_folder_cannot_be_written_to(script, main, place):
+    (script.folder / place).parent.mkdir()
+    (script.folder / place).write_text("a file")
+    with pytest.raises(SystemExit, match=r"^example: cannot write to folder [^\n]*$"):
+        main(["--full"])
+
+
+def test_main_ends_with_one_line_where_an_extra_is_missing(script, main):
+    error = ImportError("images need it: pip install it")
+    figure = replace(script.figure, compute=failing(error))
+    with pytest.raises(SystemExit, match=r"^example: images need it: pip install it$"):
+        figure.main([])
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), ModuleNotFoundError("a bug", name="typo")])
+def test_main_hides_no_mistake_of_a_script(script, main, error):
+    for function in ("compute", "draw"):
+        figure = replace(script.figure, **{function: failing(error)})
+        with pytest.raises(type(error), match="a bug"):
+            figure.main([])
+
+
+def test_after_a_figure_that_fails_the_next_ones_are_drawn(monkeypatch, capsys):
+    drawn = []
+    mains = {
+        "broken": failing(KeyError("x")),
+        "unseen": failing(SystemExit("unseen: 1 of 2 facts not seen")),
+        "fine": drawn.append,
+    }
+    figures = [SimpleNamespace(name=name, main=main) for name, main in mains.items()]
+    monkeypatch.setattr(run_all, "figures", lambda: figures)
+    with pytest.raises(SystemExit) as ended:
+        run_all.run()
+    assert ended.value.code == "broken: KeyError: 'x'\nunseen: 1 of 2 facts not seen"
+    assert drawn == [[]]
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_each_source_has_a_colour_of_its_own_and_a_name():
