@@ -17,6 +17,8 @@ Must be seen:
 - (b) from high to low those that are opened first do not converge by themselves: just before the
   last weights open, Delta_F is far above 10 % at all peaks whose stage has run out of recordings
   (the stage of k = 4 ends when Delta_F passes below 10 % there, that of k = 1 having grown);
+- at k = 12 and 20 it is several times that of the mean square at the same step; at k = 28 and 36,
+  where the mean square has not converged by then either, 0.31 and 0.41, the step tells little;
 - when all are open, they converge, and from low to high.
 
     python figures/training_fig5.py [--full]
@@ -46,7 +48,7 @@ class Setting:
     alpha: float = 0.5
 
 
-QUICK = Setting(200, Recipe(widths=(64, 64, 64, 32), rate=5e-4, steps=6000), patience=100)
+QUICK = Setting(200, Recipe(widths=(64, 64, 64, 32), rate=5e-4, steps=8000), patience=100)
 FULL = Setting(200, Recipe(steps=20_000), patience=300)
 
 
@@ -127,12 +129,13 @@ def last_opened(data: xarray.Dataset) -> int:
 def check(data: xarray.Dataset) -> list[gallery.Fact]:
     """What must be seen."""
     low, high, plain = (one(data, loss) for loss in LOSSES)
-    ratio = peak_panels.converged(low) / peak_panels.converged(plain)
+    ratio = peak_panels.converged(low, TOLERANCE) / peak_panels.converged(plain, TOLERANCE)
     before = high["relative_error"].isel(step=last_opened(high), frequency=slice(2, None))
+    over_plain = before / plain["relative_error"].sel(step=before["step"])
     return [
         gallery.Fact(
             "low to high: rank correlation of frequency and step of convergence",
-            peak_panels.order(low),
+            peak_panels.order(low, TOLERANCE),
             above=0.9,
         ),
         gallery.Fact(
@@ -147,13 +150,19 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
             above=3 * TOLERANCE,
         ),
         gallery.Fact(
+            "high to low: that Delta_F over the mean square's at the same step, least of the third "
+            "and fourth peak",
+            float(over_plain.isel(frequency=slice(None, 2)).min()),
+            above=3.0,
+        ),
+        gallery.Fact(
             "high to low: largest Delta_F at the end",
             float(high["relative_error"].isel(step=-1).max()),
             below=TOLERANCE,
         ),
         gallery.Fact(
             "high to low: rank correlation of frequency and step of convergence",
-            peak_panels.order(high),
+            peak_panels.order(high, TOLERANCE),
             above=0.9,
         ),
     ]
@@ -168,7 +177,8 @@ def draw(data: xarray.Dataset):
         peak_panels.draw_curves(axis, found, threshold=TOLERANCE)
         for step in found["step"].values[1:][np.diff(found["opened"].values) > 0]:
             axis.axvline(step, color=style.GUIDE, lw=0.8)
-        axis.set_title(f"weights opened from {loss}" if "to" in loss else f"{loss}, all weights 1")
+        opened = f"from {loss}; vertical: next weights opened"
+        axis.set_title(opened if "to" in loss else f"{loss}, all weights 1")
     gallery.letters(axes)
     return figure
 

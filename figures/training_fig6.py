@@ -5,7 +5,7 @@ and section 4.
 
 Setting: y = alpha Round((sin x + e)/alpha), alpha = 0.5, e from N(0, 0.1^2), at 300 points from -10
 to 10 for training and 6000 for the test, each with a noise of its own; tanh 200-200-200-100,
-weights and biases from N(0, 0.1^2), full-batch Adam of rate 2e-5, float32. Quick: 100 and 1000
+weights and biases from N(0, 0.1^2), full-batch Adam of rate 2e-5, float32. Quick: 150 and 1500
 points, widths 64-64-64-32, rate 1e-3.
 
 Must be seen, for every seed:
@@ -134,6 +134,7 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
     low, high = bands(data)
     end, best = data.isel(step=-1), best_steps(data)
     at_best = data["test_loss"].min("step")
+    delay = best / captured(data)
     train = [float(data["train_loss"].isel(seed=i).sel(step=step)) for i, step in enumerate(best)]
     share = [float((high["amplitude"].sel(line=name) ** 2).sum()) for name in (LINES[2], LINES[0])]
     return [
@@ -148,12 +149,12 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
             below=0.8,
         ),
         gallery.Fact(
-            "step of the least test loss over that at which the dominant peak is captured, "
-            "geometric mean",
-            float(np.exp(np.mean(np.log(best / captured(data))))),
-            above=0.2,
-            below=5.0,  # the minimum is flat
+            "step of the least test loss over that at which the dominant peak is captured, least "
+            "of the seeds",
+            delay.min(),
+            above=0.2,  # the minimum is flat
         ),
+        gallery.Fact("that ratio, largest of the seeds", delay.max(), below=5.0),
         gallery.Fact(
             "relative difference of the spectra around the peak", disagreement(low), below=0.15
         ),
@@ -190,8 +191,9 @@ def draw(data: xarray.Dataset) -> Any:
                 label=words if i == 0 else None,
             )  # fmt: skip
         losses.axvline(best[i], color=style.GUIDE, ls=dash, lw=1)
+    losses.axhline(CAPTURED, color=style.GUIDE, lw=0.8, ls="--", label=f"ΔF = {100 * CAPTURED:g} %")
     losses.set_title(f"{data.sizes['seed']} seeds; vertical: least test loss")
-    losses.set_ylim(3e-3, 3)
+    losses.set_ylim(1e-3, 3)
     losses.set_xlabel("steps of the optimiser")
     losses.set_ylabel("mean square error; ΔF")
     losses.legend()

@@ -10,10 +10,12 @@ tanh 400-400-400-200-200 on 600 of 3000 even points, drawn at random without rep
 In (b) Delta_F is that of the outputs at all 3000 points. The transform at the samples alone differs
 from that at all points by 0.022 (root mean square over k), while the peaks are 0.053, 0.032, 0.023
 and 0.018 high from the third on: what is learned there early comes from the low frequencies. Beside
-it stands Delta_F at the samples, where the order is blurred.
+it stands Delta_F at the samples, where the last two of the six peaks change places: the rank
+correlation of frequency and step of convergence is 0.943.
 
-Must be seen: in (a) and (b) Delta_F at the six peaks of fig. 3 falls below 20 % for good from low
-to high, for every seed, the third of them several times later than the first.
+Must be seen: Delta_F at the six peaks of fig. 3 falls below 20 % for good from low to high, for
+every seed, the third of them several times later than the first. In (a) all six do so within the
+steps, in (b) the first five: the last one, k = 36, ends at 25 %.
 
     python figures/training_fig7.py [--full]
 """
@@ -29,6 +31,7 @@ from training_recipe import Recipe
 from compare import spectra, style, targets
 
 PARTS = ("relu", "random")
+CONVERGED = (6, 5)  # so many of the peaks, within the steps
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ QUICK = Setting(
     grid=1000,
     relu_seeds=2,
     random_seeds=1,
-    relu=Recipe(widths=(64, 64, 64, 32), activation="relu", rate=5e-4, steps=2000),
-    random=Recipe(widths=(64, 64, 64, 32), rate=5e-4, steps=5000),
+    relu=Recipe(widths=(64, 64, 64, 32), activation="relu", rate=5e-4, steps=3000),
+    random=Recipe(widths=(64, 64, 64, 32), rate=5e-4, steps=6500),
 )
 FULL = Setting(
     samples=600,
@@ -112,7 +115,8 @@ def part(data: xarray.Dataset, label: str) -> xarray.Dataset:
 def check(data: xarray.Dataset) -> list[gallery.Fact]:
     """What must be seen."""
     facts = []
-    for label, words in zip(PARTS, ("ReLU", "non-uniform samples"), strict=True):
+    names = ("ReLU", "non-uniform samples")
+    for label, words, count in zip(PARTS, names, CONVERGED, strict=True):
         peaks = part(data, label)
         times = peak_panels.converged(peaks)
         facts += [
@@ -125,6 +129,11 @@ def check(data: xarray.Dataset) -> list[gallery.Fact]:
                 f"{words}: steps of convergence, third peak over first, least of the seeds",
                 float(np.min(times[:, 2] / times[:, 0])),
                 above=5.0,
+            ),
+            gallery.Fact(
+                f"{words}: peaks that converge within the steps, least of the seeds",
+                np.isfinite(times).sum(axis=1).min(),
+                above=count - 0.5,
             ),
         ]
     return facts

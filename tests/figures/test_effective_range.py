@@ -67,6 +67,22 @@ def test_a_mutated_datum_makes_the_fact_fail(data, fact, mutate):
     assert not script.check(data)[fact].holds
 
 
+def test_peaks_that_are_equal_at_the_samples_have_the_same_training(data):
+    peaks = data["peak"].values
+    period = data.sizes["sample"] * float(data["sample"][1] - data["sample"][0])
+    values = np.array([script.target(data["sample"].values, k, period) for k in peaks])
+    same = [
+        (int(one), int(other))
+        for i, one in enumerate(peaks)
+        for j, other in enumerate(peaks[i + 1 :], i + 1)
+        if np.allclose(values[i], values[j])
+    ]
+    assert same == [(4, 76), (12, 68), (28, 52), (36, 44)]
+    for one, other in same:
+        errors = [data["at_samples"].sel(peak=k).values for k in (one, other)]
+        np.testing.assert_allclose(*errors, rtol=1e-4)
+
+
 def test_alias_is_the_same_wave_at_the_samples(data):
     n = data.sizes["sample"]
     for peak in (3, 19, 21, 28, 36, 44, 52, 79):

@@ -37,6 +37,13 @@ def learned_alone(data):
     data["relative_error"].sel(loss="high to low", frequency=36)[last] = 0.1
 
 
+def mean_square_is_late(data):
+    """At one of the peaks it is no better before the last weights open."""
+    high = script.one(data, "high to low")
+    step = high["step"].values[script.last_opened(high)]
+    data["relative_error"].loc[{"loss": "mean square", "frequency": 20, "step": step}] = 0.4
+
+
 def not_learned(data):
     end = script.one(data, "high to low").sizes["step"] - 1
     data["relative_error"].sel(loss="high to low", frequency=36)[end] = 0.2
@@ -48,8 +55,9 @@ def not_learned(data):
         (0, lambda data: late_second_peak(data, "low to high")),
         (1, slow),
         (2, learned_alone),
-        (3, not_learned),
-        (4, lambda data: late_second_peak(data, "high to low")),
+        (3, mean_square_is_late),
+        (4, not_learned),
+        (5, lambda data: late_second_peak(data, "high to low")),
     ],
 )
 def test_a_mutated_datum_makes_the_fact_fail(data, fact, mutate):

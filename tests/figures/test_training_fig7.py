@@ -39,13 +39,22 @@ def late_first_peak(label):
     return mutate
 
 
+def late_fifth_peak(label):
+    """Of one seed, lost at the end."""
+
+    def mutate(data):
+        data[f"relative_error_{label}"].loc[{f"seed_{label}": 0, "frequency": 28}] = 0.5
+
+    return mutate
+
+
 @pytest.mark.parametrize(
     ("fact", "mutate"),
     list(
         enumerate(
             change(label)
             for label in script.PARTS
-            for change in (late_second_peak, late_first_peak)
+            for change in (late_second_peak, late_first_peak, late_fifth_peak)
         )
     ),
 )
@@ -60,6 +69,12 @@ def test_samples_are_fitted_with_their_own_transform(data):
         many["relative_error_samples"].isel(step=-1).max()
         < many["relative_error"].isel(step=0).min()
     )
+
+
+def test_the_order_at_the_samples_is_that_of_the_docstring(data):
+    many = script.part(data, "random").drop_vars("relative_error")
+    at_samples = many.rename(relative_error_samples="relative_error")
+    assert f"{script.peak_panels.order(at_samples):.3f}" in script.__doc__
 
 
 def test_parts_have_the_same_peaks(data):

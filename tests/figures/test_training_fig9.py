@@ -24,6 +24,11 @@ def smooth_is_compressed(data):
     data["output_entropy"][0, -1] -= 0.5
 
 
+def smooth_is_not_learned(data):
+    """The output is constant throughout."""
+    data["output_entropy"][0] = 0
+
+
 def stairs_are_not_compressed(data):
     """The last value is the largest."""
     data["output_entropy"][1, -1] = data["output_entropy"][1].max()
@@ -48,6 +53,7 @@ def target_is_missed(data):
         enumerate(
             [
                 smooth_is_compressed,
+                smooth_is_not_learned,
                 stairs_are_not_compressed,
                 stairs_at_once,
                 early_output_is_flat,
