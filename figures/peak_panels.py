@@ -171,7 +171,8 @@ def draw_map(axis: Any, data: xarray.Dataset, *, rows: str) -> None:
 
 def draw_curves(axis: Any, data: xarray.Dataset, *, threshold: float = CONVERGED) -> None:
     """Delta_F at the peaks against the step: geometric mean over seeds, band from least to most."""
-    few = slice(None, None, -(-data.sizes["step"] // POINTS))
+    last = data.sizes["step"] - 1
+    few = np.append(np.arange(0, last, -(-data.sizes["step"] // POINTS)), last)
     error = data["relative_error"].isel(step=few)
     step = data["step"].values[few]
     for shade, k in zip(

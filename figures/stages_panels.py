@@ -75,6 +75,11 @@ def _of_training(data: xarray.Dataset, name: str) -> list[gallery.Fact]:
             below=10.0,
         ),
         gallery.Fact(
+            f"{words}, final: least Delta_F of the peaks beyond the fourth",
+            final[peak][4:].min(),
+            CONVERGED,
+        ),
+        gallery.Fact(
             f"{words}, final: rank correlation of peak and Delta_F",
             _rank_correlation(k[peak], final[peak]),
             above=0.8,
@@ -121,7 +126,12 @@ def draw(data: xarray.Dataset) -> Any:
             for j, quantity in enumerate(("loss", "output")):
                 _ratios(panels[3 * i + j], data, name, stage, quantity)
         _intermediate(panels[2], data, name)
-    axes["f"].legend(*axes["e"].get_legend_handles_labels(), fontsize=6.5)  # has room
+    axes["f"].legend(  # has room
+        *axes["e"].get_legend_handles_labels(),
+        fontsize=6.5,
+        title="in (d), (e), (g), (h):",
+        title_fontsize=6.5,
+    )
     for axis in axes.values():
         axis.minorticks_off()
     gallery.letters(axes.values())
@@ -176,8 +186,7 @@ def _ratios(axis: Any, data: xarray.Dataset, name: str, stage: str, quantity: st
             axis.plot(k[peaks], values[peaks], ".", color=colour, ms=5)
     words = {"loss": "|dL⁺/dt| / |dL/dt|", "output": "‖dĥ/dt‖⁺ / ‖dĥ/dt‖"}[quantity]
     axis.set(title=f"{name.title()}, {stage}", ylabel=words)
-    if name == "flow":
-        axis.set_xlabel("η P")
+    axis.set_xlabel("η P")
     if quantity == "output" and name == "flow":
         axis.legend(fontsize=6.5, loc="lower left")
 

@@ -155,7 +155,7 @@ def adam(recipe: Recipe, x: np.ndarray, y: np.ndarray, cache: gallery.Cache) -> 
         nothing = np.full(len(change.eta), np.nan)
         step.append([change.loss_ratio[0], change.output_ratio[0], nothing, nothing])
         instant.append([here.loss_ratio[0], here.output_ratio[0], *_limits(here, "initial")])
-        worst.append(here.initial.ratio[0] / here.initial.tightest)
+        worst.append(_share(here.initial, here.initial_output)[0])
     spans, ratio = windows(x, y, outputs[places], error.intermediate, starts)
     return _dataset("adam", ("step", starts), error, run.loss[places], (spans, ratio)).assign(
         curves=(("source", "stage", "quantity", "frequency"), np.array([step, instant])),
@@ -192,8 +192,14 @@ def flow(recipe: Recipe, x: np.ndarray, y: np.ndarray, cache: gallery.Cache) -> 
         for i, stage in zip(at, STAGES, strict=True)
     ]
     between = found.intermediate
-    worst = [(one.ratio / one.tightest).max(axis=0) for one in (found.initial, found.final)]
-    worst.insert(1, (between.ratio / between.tightest).max(axis=0))
+    worst = [
+        _share(*bounds).max(axis=0)
+        for bounds in (
+            (found.initial, found.initial_output),
+            (between, between.decrease),
+            (found.final, found.final_output),
+        )
+    ]
     limit = np.full(len(ts), np.nan)
     limit[halved] = between.decrease.tightest[:, FOURTH]
     spans, ratio = windows(x, y, run.fitted, error.intermediate, ts)
@@ -218,6 +224,11 @@ def windows(
     for i in range(first + 1, len(at)):
         ratio[i] = stages.changes(x, y, outputs[[first, i]]).loss_ratio[0, FOURTH]
     return np.where(np.isnan(ratio), np.nan, at - at[first]), ratio
+
+
+def _share(*bounds: Any) -> np.ndarray:
+    """Ratio over bound of Theorem and Corollary, or of losses and outputs: the larger."""
+    return np.fmax.reduce([bound.ratio / bound.tightest for bound in bounds])
 
 
 def _limits(found: stages.Stages, stage: str) -> tuple[np.ndarray, np.ndarray]:

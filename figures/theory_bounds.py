@@ -16,8 +16,8 @@ Must be seen:
   (quick: 35 %) in the median over time; the suprema, C(m), are reached late, when the networks
   have drifted, and are within 50 % (175 %), as are the largest constants of Theorem 2;
 - with chi, those of tanh do not grow with the grid, nor does that of relu in Theorem 1 for m = 1,
-  the only one that a smoothness of 1 admits; that for m = 3 does (for m = 2 it is a logarithm). Relu's
-  in Theorem 3 grow for every m (exponents 0.2, 1.5, 2.5): its gradient by the biases jumps;
+  the only one that a smoothness of 1 admits; that for m = 3 does (for m = 2 it is a logarithm).
+  Relu's in Theorem 3 grow for every m (exponents 0.2, 1.5, 2.5): its gradient by the biases jumps;
 - without chi, those for m = 2, 3 grow for both: the period has a jump at its ends.
 
     python figures/theory_bounds.py [--full]

@@ -9,7 +9,8 @@ samples, widths 50, rate 2e-4.
 What is drawn and what must be seen: as in `theory_fig1`. For this loss Theorems 1 and 3 bound the
 output ratio only: L is the squared error still, which can stand still or rise, so that its ratio
 may exceed 1. Theorem 2 bounds the ratio of the losses' changes. Peaks overshoot: learned
-once, their Delta_F rises to 0.25 again before it falls for good.
+once, their Delta_F rises to 0.25 again before it falls for good. When the first has just been
+learned the others stand at 0.23 already, the share of the ramp that all have in common.
 
     python figures/theory_fig2.py [--full]
 """

@@ -73,6 +73,7 @@ def of_training(name):
         curve(name, "initial", "loss ratio", None, 1.0),
         curve(name, "initial", "output ratio", 7, 1.0),
         curve(name, "final", "loss ratio", 19, 100.0),
+        error(name, "final", 19, 0.1),
         backwards(name),
         of_windows(name, level),
         of_windows(name, dented),
