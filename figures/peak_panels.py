@@ -119,11 +119,17 @@ def converged(data: xarray.Dataset, threshold: float = CONVERGED) -> np.ndarray:
 def orders(data: xarray.Dataset, threshold: float = CONVERGED) -> np.ndarray:
     """Spearman's rank correlation of frequency and step of convergence, of each seed.
 
-    What has not converged at the end comes last; 1 is from low to high without exception.
+    What has not converged at the end comes last; 1 is from low to high without exception. NaN where
+    all converge at once, or none does.
     """
     times = np.nan_to_num(converged(data, threshold), nan=np.inf)
     places = np.arange(times.shape[-1])
-    return np.array([spearmanr(places, row).statistic for row in np.atleast_2d(times)])
+    return np.array(
+        [
+            spearmanr(places, row).statistic if len(np.unique(row)) > 1 else np.nan
+            for row in np.atleast_2d(times)
+        ]
+    )
 
 
 def order(data: xarray.Dataset, threshold: float = CONVERGED) -> float:

@@ -21,7 +21,7 @@ Must be seen, for both trainings:
 - intermediate: the ratio at the fourth peak grows with T2 - T1, up to a level that it keeps, from
   T1 on, when that peak's Delta_F is largest. Not from any T1: from the initial stage on it first
   falls to nearly 0, since L_eta^+ grows while the output turns from a ramp, whose period has a jump
-  too, into a step;
+  too, into a step; nor from late ones, when that peak is learned and L_eta^+ has little to lose;
 - final: beyond some eta_0 the loss ratio falls at the peaks; high peaks are not learned;
 - no ratio of a gradient flow is above its bound.
 

@@ -33,15 +33,15 @@ def high_first(name):
     return mutate
 
 
-def late(name, measure, factor):
-    """The lowest component stays at 1 up to a multiple of the last step of convergence."""
+def late(name, measure, factor, count=1):
+    """The lowest components stay at 1 up to a multiple of the last step of convergence."""
 
     def mutate(data, kind):
         found = script.one(data, name, kind, measure)
         until = factor * np.nanmax(script.peak_panels.converged(found, script.HALF))
         place = {"data": name, "network": kind, "measure": measure}
         early = np.flatnonzero(data["step"].sel(data=name, network=kind) < until)
-        lowest = found["frequency"].values[0]
+        lowest = found["frequency"].values[:count]
         data["relative_error"].loc[place | {"frequency": lowest, "recording": early}] = 1
 
     return mutate
@@ -61,6 +61,7 @@ MUTATIONS = [
     for kind in script.NETWORKS
     for mutate in (
         high_first("digits"),
+        late("digits", PAPER, 0.8, 3),
         late("digits", CENTRED, 3),
         high_first("waves"),
         late("waves", PAPER, 0.8),
