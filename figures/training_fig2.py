@@ -19,7 +19,8 @@ Must be seen, in the row through the pupil (all columns) and in the whole pictur
   (quick: the first falls alone);
   the pixels between the training columns are found, to 6 % of the image's mean square;
 - large parameters: the training columns are fitted as well, but Delta_F at the peaks stays large
-  and the pixels between them are noise.
+  and the pixels between them are noise. At this rate Adam leaves the fit now and then by many
+  decades and comes back to another one, no nearer to the picture.
 
     python figures/training_fig2.py [--full]
 """
