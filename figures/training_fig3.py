@@ -12,8 +12,8 @@ points, widths 64-64-64-32, rate 5e-4.
 Must be seen:
 - the first peak of f is that of f0 = x, which dominates;
 - Delta_F at the peaks falls below 20 % for good from low to high, for every seed;
-- over all 40 components the order is blurred (rank correlation at most 0.76): beside the peaks Delta_F is
-  not decided by the frequency alone.
+- over all 40 components the order is blurred (rank correlation at most 0.76): beside the peaks
+  Delta_F is not decided by the frequency alone.
 
     python figures/training_fig3.py [--full]
 """
