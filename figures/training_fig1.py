@@ -20,8 +20,8 @@ Selected are k = 0, 1, 2, ... up to the first whose `|y^_k|` is below three time
 that of labels without order, at most 8; of the waves their k.
 
 Must be seen, of the steps from which Delta_F stays below a half:
-- digits, both networks: from low to high, as in the paper: k = 0, 1, 2 long before the others,
-  which fall together;
+- digits, both networks: from low to high, as in the paper: k = 0, 1, 2 before the others, which
+  fall together;
 - with the labels' mean taken off, and the outputs' from them, all about together: the order is that
   of the mean's share, y_mean (1/n) sum_j exp(-2 pi i k s_j), large at low k and learned first. What
   is left depends on all pixels, hardly on s;
@@ -162,8 +162,9 @@ def training(
 
 def halves(pixels: np.ndarray) -> np.ndarray:
     """Means of 2 x 2 pixels of images (n, h, w, channels)."""
-    n, height, width, channels = pixels.shape
-    return pixels.reshape(n, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))
+    from skimage.transform import downscale_local_mean
+
+    return downscale_local_mean(pixels, (1, 2, 2, 1))
 
 
 def reduced(

@@ -61,10 +61,11 @@ FULL = Setting(block=3, rate=2e-4, steps=8000, widths=(500, 400, 300, 200, 200, 
 
 def eye(block: int) -> np.ndarray:
     """Grey values of the eye, their mean taken off."""
-    found = images.photograph("chelsea")[CROP]
-    height, width = (side // block for side in found.shape)
-    found = found[: height * block, : width * block]
-    found = found.reshape(height, block, width, block).mean(axis=(1, 3))
+    found = images.photograph("chelsea")[CROP]  # says what to install
+    from skimage.transform import downscale_local_mean
+
+    height, width = (side // block * block for side in found.shape)
+    found = downscale_local_mean(found[:height, :width], (block, block))
     return found - found.mean()
 
 
